@@ -6,9 +6,9 @@ import gzip
 from collections.abc import Sequence
 from pathlib import Path
 
+from smelt.corpus.collect.formats import read_documents
+from smelt.corpus.collect.sources import expand
 from smelt.corpus.document import Document
-from smelt.corpus.formats import read_documents
-from smelt.corpus.sources import expand
 
 MAX_RECORD = 1 << 20
 

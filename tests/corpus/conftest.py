@@ -7,7 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-SOURCES = sorted((Path(__file__).parents[2] / "src/smelt/corpus").glob("*.py"))
+SOURCES = sorted((Path(__file__).parents[2] / "src/smelt/corpus").rglob("*.py"))
 DIGEST = hashlib.sha256(b"".join(source.read_bytes() for source in SOURCES)).hexdigest()
 
 # Read when numba is first imported, here and in worker processes.

@@ -20,15 +20,15 @@ from smelt.core.recipe import Recipe
 from smelt.core.step import Step
 from smelt.core.store import Store
 from smelt.core.work import Inline
-from smelt.corpus import dedup
+from smelt.corpus.clean.rules import Rules
 from smelt.corpus.corpus import Corpus
 from smelt.corpus.curate import apply_ops
 from smelt.corpus.document import Document, Drop, as_batch, is_kept
-from smelt.corpus.extract import Extract
-from smelt.corpus.language import Language
+from smelt.corpus.duplicates import dedup
+from smelt.corpus.extract.extract import Extract
+from smelt.corpus.label.language import Language
 from smelt.corpus.ledger import Entry
 from smelt.corpus.ops import OPS, parse_op
-from smelt.corpus.rules import Rules
 from smelt.corpus.steps import Curate, Dedup, Read
 from smelt.errors import RecipeError
 

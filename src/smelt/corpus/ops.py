@@ -11,10 +11,10 @@ import difflib
 from collections.abc import Mapping
 from typing import Any, cast
 
+from smelt.corpus.clean.rules import TABLES, Rules
 from smelt.corpus.document import Op
-from smelt.corpus.extract import Extract
-from smelt.corpus.language import Language
-from smelt.corpus.rules import TABLES, Rules
+from smelt.corpus.extract.extract import Extract
+from smelt.corpus.label.language import Language
 
 OPS: dict[str, type[Op]] = {kind.op: kind for kind in (Extract, Language, Rules)}
 """All kinds of ops."""

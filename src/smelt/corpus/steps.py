@@ -16,12 +16,12 @@ from pydantic import BeforeValidator, Field, JsonValue, SerializeAsAny, Validati
 from smelt.core.artifact import Artifact, Counts
 from smelt.core.step import RUNTIME, Estimate, Sizes, Step
 from smelt.core.work import Work
+from smelt.corpus.collect.sources import FileFormat, SourceFile, expand, in_groups, listing_digest
 from smelt.corpus.corpus import Corpus, write_ledger
 from smelt.corpus.curate import curate_shard, parse_ledgers
 from smelt.corpus.document import Op
 from smelt.corpus.ledger import Entry, add_up, worst_reasons
 from smelt.corpus.ops import ops_identity, parse_op
-from smelt.corpus.sources import FileFormat, SourceFile, expand, in_groups, listing_digest
 from smelt.errors import EmptyResult
 from smelt.units import Bytes
 
@@ -85,7 +85,7 @@ class Read(Step[Corpus]):
 
     def make(self, work: Work) -> Counts:
         """Reads groups of files side by side, then numbers their shards through."""
-        from smelt.corpus.read import Group, GroupResult, check_read, number_shards, read_group
+        from smelt.corpus.collect.read import Group, GroupResult, check_read, number_shards, read_group
 
         groups = [Group(f"{n:05d}", files) for n, files in enumerate(in_groups(self.files(), self.shard_bytes))]
         task = partial(read_group, folder=work.scratch, max_record=self.max_record, shard_bytes=self.shard_bytes)
@@ -170,7 +170,7 @@ class Dedup(Step[Corpus]):
 
     def make(self, work: Work) -> Counts:
         """The four phases of dedup.py."""
-        from smelt.corpus.dedup import join_pairs, lay_out, mark_shard, pair_partition, sign_shard
+        from smelt.corpus.duplicates.dedup import join_pairs, lay_out, mark_shard, pair_partition, sign_shard
 
         shards = work.open(self.corpus).shards
         layout = lay_out(shards, work.scratch)

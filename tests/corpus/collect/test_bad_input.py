@@ -21,9 +21,9 @@ from pydantic import ValidationError
 
 from smelt.core.store import Store
 from smelt.core.work import Inline
+from smelt.corpus.collect.formats import read_documents
+from smelt.corpus.collect.sources import SourceFile, expand
 from smelt.corpus.document import PREVIEW_BYTES, UNREADABLE, as_batch
-from smelt.corpus.formats import read_documents
-from smelt.corpus.sources import SourceFile, expand
 from smelt.corpus.steps import Curate, Read
 from smelt.errors import EmptyResult, InputError
 from source_files import kept, packed, problems, read, warc_record

@@ -14,9 +14,8 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smelt.corpus.characters import IDEOGRAPHS
-from smelt.corpus.exact import content_keys
-from smelt.corpus.minhash import (
+from smelt.corpus.duplicates.exact import content_keys
+from smelt.corpus.duplicates.minhash import (
     EMPTY,
     N_BANDS,
     N_HASHES,
@@ -26,7 +25,8 @@ from smelt.corpus.minhash import (
     estimated_jaccard,
     signatures,
 )
-from smelt.corpus.normalise import normalise
+from smelt.corpus.duplicates.normalise import normalise
+from smelt.corpus.measures.characters import IDEOGRAPHS
 
 NUMBERS = [f"w{number}" for number in range(16)]
 

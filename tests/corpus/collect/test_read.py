@@ -13,11 +13,11 @@ import polars as pl
 import pytest
 import zstandard
 
-from smelt.corpus.sources import expand, in_groups, listing_digest
+from smelt.corpus.collect.sources import expand, in_groups, listing_digest
 from smelt.errors import InputError
 from source_files import kept, packed, problems, read, record, warc_record
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ROWS = [{"text": "one"}, {"text": "two", "url": "http://b", "lang": "en", "date": "2020-01-02", "score": 3}]
 JSONL = "".join(json.dumps(row) + "\n" for row in ROWS).encode()
 PAGE = "<html><body><p>Größe und Maß</p></body></html>"

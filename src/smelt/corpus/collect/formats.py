@@ -16,11 +16,11 @@ from typing import Any, BinaryIO, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from smelt.corpus.charset import decode
+from smelt.corpus.collect.charset import decode
+from smelt.corpus.collect.rows import document_of
+from smelt.corpus.collect.sources import FileFormat, SourceFile, blame_file
+from smelt.corpus.collect.warc import warc_documents
 from smelt.corpus.document import Document, Format, Unreadable
-from smelt.corpus.rows import document_of
-from smelt.corpus.sources import FileFormat, SourceFile, blame_file
-from smelt.corpus.warc import warc_documents
 
 PARQUET_ROWS = 256
 """Rows of a Parquet file unpacked at a time (taste: some MB of common documents)."""

@@ -21,8 +21,8 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from smelt.corpus.characters import BULLET, IDEOGRAPH, LETTER, SPACE, TERMINAL
-from smelt.corpus.kernels import (
+from smelt.corpus.measures.characters import BULLET, IDEOGRAPH, LETTER, SPACE, TERMINAL
+from smelt.corpus.measures.kernels import (
     BYTES,
     OFFSETS,
     SEED,
@@ -35,7 +35,7 @@ from smelt.corpus.kernels import (
     mix,
     new_table,
 )
-from smelt.corpus.ngrams import MAX_GRAM, count_grams, room_for_grams
+from smelt.corpus.measures.ngrams import MAX_GRAM, count_grams, room_for_grams
 
 COUNTS = np.dtype(
     [

@@ -4,14 +4,14 @@
     languages = ["de"]                  # of every rule below that does not say otherwise; leave out for all
 
     [[rule]]
-    measure = "mean_word_length"        # one of smelt.corpus.measures.MEASURES
+    measure = "mean_word_length"        # one of smelt.corpus.measures.measure.MEASURES
     min = 3                             # documents below are dropped; leave out what does not apply
     max = 10                            # documents above are dropped
     source = "Rae et al. 2021, A.1.1"   # the paper and table, or "taste"
     note = "why"                        # optional
 
-The tables that come with smelt lie in smelt/corpus/rules: `gopher`, which is `gopher_quality`, `gopher_repetition` and
-`zh` together. Any other is named by its path.
+The tables that come with smelt lie in smelt/corpus/clean/tables: `gopher`, which is `gopher_quality`,
+`gopher_repetition` and `zh` together. Any other is named by its path.
 
 Each measure is judged by one rule: of those that name the document's language the last, or else the last that names
 none. So `zh` replaces the limits that take it for granted that words have spaces between them, and a rule with
@@ -34,11 +34,11 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, ValidationInfo, model_validator
 
 from smelt.corpus.document import Op, drop_where, is_kept
-from smelt.corpus.measures import MEASURES, measure
+from smelt.corpus.measures.measure import MEASURES, measure
 from smelt.errors import RecipeError
 
 CHINESE_FROM = 0.2  # of the characters: half of what is said, as one of Han says as much as four letters (taste)
-TABLES = resources.files("smelt.corpus") / "rules"
+TABLES = resources.files("smelt.corpus.clean") / "tables"
 
 
 class Rule(BaseModel):

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smelt.corpus.clusters import band_edges, components, equal_edges, survivors
-from smelt.corpus.exact import content_keys
-from smelt.corpus.minhash import N_HASHES, band_keys, bands, estimated_jaccard, signatures
-from smelt.corpus.normalise import normalise
+from smelt.corpus.duplicates.clusters import band_edges, components, equal_edges, survivors
+from smelt.corpus.duplicates.exact import content_keys
+from smelt.corpus.duplicates.minhash import N_HASHES, band_keys, bands, estimated_jaccard, signatures
+from smelt.corpus.duplicates.normalise import normalise
 
 
 def families(n_families: int, size: int, *, seed: int) -> list[str]:

@@ -15,10 +15,10 @@ from functools import partial
 from fastwarc.stream_io import BrotliReader, ChunkedReader, GzipReader, WarcReader, ZstdReader
 from fastwarc.warc import WarcRecord
 
-from smelt.corpus.archive import Block, Breakage, archive_blocks
-from smelt.corpus.charset import decode
+from smelt.corpus.collect.archive import Block, Breakage, archive_blocks
+from smelt.corpus.collect.charset import decode
+from smelt.corpus.collect.sources import SourceFile
 from smelt.corpus.document import Document, Drop, Format, Unreadable
-from smelt.corpus.sources import SourceFile
 
 NOT_TEXT = "not_text"
 """The reason of responses that are no pages: errors, redirects, images."""

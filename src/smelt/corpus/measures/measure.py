@@ -72,9 +72,9 @@ def measure(texts: pl.Series) -> pl.DataFrame:
 
 def _counts(texts: pl.Series) -> NDArray[np.void]:
     # Imported here because numba takes half a second to load, and reading a recipe needs only the names above.
-    from smelt.corpus.characters import character_classes
-    from smelt.corpus.counts import COUNTS, count_batch
-    from smelt.corpus.kernels import utf8_buffers
+    from smelt.corpus.measures.characters import character_classes
+    from smelt.corpus.measures.counts import COUNTS, count_batch
+    from smelt.corpus.measures.kernels import utf8_buffers
 
     counts = np.zeros(len(texts), COUNTS)
     count_batch(*utf8_buffers(texts), character_classes(), counts)

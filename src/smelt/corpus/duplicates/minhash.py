@@ -19,7 +19,7 @@ import polars as pl
 from numba import types
 from numpy.typing import NDArray
 
-from smelt.corpus.kernels import BYTES, HALF, OFFSETS, SEED, compiled, longest_text, mix, utf8_buffers
+from smelt.corpus.measures.kernels import BYTES, HALF, OFFSETS, SEED, compiled, longest_text, mix, utf8_buffers
 
 SHINGLE = 5
 """Words in a shingle. A text of fewer, but of any, is one shingle: its near duplicates are its equals."""

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from smelt.corpus.kernels import compiled
+from smelt.corpus.measures.kernels import compiled
 
 Edges = NDArray[np.int64]
 

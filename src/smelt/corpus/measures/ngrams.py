@@ -16,7 +16,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from smelt.corpus.kernels import HALF, ONE, Table, clear, find_or_add
+from smelt.corpus.measures.kernels import HALF, ONE, Table, clear, find_or_add
 
 TOP_GRAM, MAX_GRAM = 4, 10
 """Up to TOP_GRAM the most frequent n-gram counts; beyond, all duplicates (Rae et al. 2021, table A1)."""

@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from smelt.core.shards import write_whole
-from smelt.corpus.clusters import Edges, band_edges, components, equal_edges, survivors
 from smelt.corpus.corpus import read_shard, scan_shards, write_shard
 from smelt.corpus.document import DROP, drop_where
-from smelt.corpus.exact import content_keys
+from smelt.corpus.duplicates.clusters import Edges, band_edges, components, equal_edges, survivors
+from smelt.corpus.duplicates.exact import content_keys
+from smelt.corpus.duplicates.minhash import N_BANDS, band_keys, estimated_jaccard, signatures
+from smelt.corpus.duplicates.normalise import normalise
 from smelt.corpus.ledger import entry_of
-from smelt.corpus.minhash import N_BANDS, band_keys, estimated_jaccard, signatures
-from smelt.corpus.normalise import normalise
 
 PARTITION_KEYS = 4_000_000
 """Band keys in a partition, about: with what sorting them takes, some 200 MB."""

@@ -16,8 +16,8 @@ from typing import BinaryIO
 import pyarrow as pa
 from fastwarc.warc import ArchiveIterator, WarcRecord, WarcRecordType
 
+from smelt.corpus.collect.sources import blame_file
 from smelt.corpus.document import PREVIEW_BYTES, Unreadable
-from smelt.corpus.sources import blame_file
 
 _TYPES = WarcRecordType.response | WarcRecordType.resource | WarcRecordType.conversion
 _GZIP, _ZSTD = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"

@@ -18,8 +18,8 @@ import pyarrow as pa
 from numba import types
 from numpy.typing import NDArray
 
-from smelt.corpus.characters import normal_forms
-from smelt.corpus.kernels import BYTES, OFFSETS, compiled, decode, utf8_buffers
+from smelt.corpus.measures.characters import normal_forms
+from smelt.corpus.measures.kernels import BYTES, OFFSETS, compiled, decode, utf8_buffers
 
 BLANK = ord(" ")
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from smelt.corpus import language
 from smelt.corpus.document import Document, Drop, as_batch, is_kept
-from smelt.corpus.language import Language, identify
+from smelt.corpus.label import language
+from smelt.corpus.label.language import Language, identify
 from smelt.corpus.steps import Curate, Read
 from source_files import read
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TEXTS = {
     "en": "Every commissioned officer who is retired shall be retired with the grade held at the time of retirement.",
     "zh": "第一条 为了加强和规范对食品生产经营活动的监督检查，根据有关法律制定本办法。",

@@ -11,11 +11,11 @@ from pathlib import Path
 import polars as pl
 from pydantic import BaseModel, JsonValue
 
+from smelt.corpus.collect.formats import read_documents
+from smelt.corpus.collect.sources import SourceFile
 from smelt.corpus.corpus import DROPPED, KEPT, write_shard
 from smelt.corpus.document import DROP, UNREADABLE, Document, as_batch
-from smelt.corpus.formats import read_documents
 from smelt.corpus.ledger import Entry, entry_of
-from smelt.corpus.sources import SourceFile
 from smelt.errors import EmptyResult, InputError
 
 PROBLEMS = 3

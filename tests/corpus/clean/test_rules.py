@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 import zstandard
 
+from smelt.corpus.clean.rules import Rule, Rules, read_rules
 from smelt.corpus.document import DROP, Document, Drop, as_batch
-from smelt.corpus.measures import MEASURES
-from smelt.corpus.rules import Rule, Rules, read_rules
+from smelt.corpus.measures.measure import MEASURES
 from smelt.errors import RecipeError
 
 GOPHER = Rules(table="gopher")

@@ -16,7 +16,7 @@ from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLParserException
 
 from smelt.corpus.document import Drop, Op, drop_each, is_kept
-from smelt.corpus.measures import MEASURES
+from smelt.corpus.measures.measure import MEASURES
 
 MAX_NESTING = 5_000
 """Elements inside one another, beyond which a page is not parsed: the time taken grows with the square of the depth,

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from smelt.corpus.clean.rules import Rules
 from smelt.corpus.document import Document, Drop, as_batch, is_kept
-from smelt.corpus.extract import MAX_ATTRIBUTES, MAX_NESTING, Extract, main_text
-from smelt.corpus.rules import Rules
+from smelt.corpus.extract.extract import MAX_ATTRIBUTES, MAX_NESTING, Extract, main_text
 from source_files import read
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PAGE = """<html><head><title>Smelting</title><script>track()</script></head><body>
 <nav><a href="/">Home</a> <a href="/ores">Ores</a></nav>
 <article><h1>Smelting</h1><p>Heat the ore with coke.</p>

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from smelt.corpus.characters import BULLETS, IDEOGRAPHS, TERMINALS
-from smelt.corpus.measures import MEASURES, measure
+from smelt.corpus.measures.characters import BULLETS, IDEOGRAPHS, TERMINALS
+from smelt.corpus.measures.measure import MEASURES, measure
 
 HAN_OR_KANA = "".join(f"{chr(first)}-{chr(last)}" for first, last in IDEOGRAPHS)
 WORD = re.compile(rf"[{HAN_OR_KANA}]|[^\s{HAN_OR_KANA}]+")
