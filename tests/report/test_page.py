@@ -141,15 +141,15 @@ def test_differing_words_of_duplicates_are_marked(page: Page) -> None:
 
 def test_the_answer_comes_first(page: Page, artifacts: Artifacts) -> None:
     sections = [attributes["id"] for tag, attributes in page.elements if tag == "section"]
-    assert sections == ["plan", "funnel", "duplicates", "tokens", "runs", "law", "provenance"]
+    assert sections == ["plan", "funnel", "duplicates", "datasheet", "tokens", "runs", "law", "provenance"]
     assert "train 4" in re.sub(r"\s+", " ", page.text())
 
 
 @pytest.mark.parametrize(
     ("names", "sections"),
     [
-        (["clean"], ["funnel", "provenance"]),
-        (["clean", "unique"], ["funnel", "duplicates", "provenance"]),
+        (["clean"], ["funnel", "datasheet", "provenance"]),
+        (["clean", "unique"], ["funnel", "duplicates", "datasheet", "provenance"]),
         (["tokens"], ["tokens", "provenance"]),
         (["ladder"], ["runs", "provenance"]),
         (["law"], ["law", "provenance"]),
@@ -215,7 +215,7 @@ def test_every_artifact_says_where_it_comes_from(artifacts: Artifacts, page: Pag
 
 def test_figures_are_what_plotly_takes(page: Page) -> None:
     figures = list(page.figures())
-    assert len(figures) == 8
+    assert len(figures) == 11
     for figure in figures:
         drawn = json.loads(re.sub(r'"@[a-z0-9-]+"', '"#123456"', json.dumps(figure)))
         layout = {"xaxis": drawn["x"], "yaxis": drawn["y"], "shapes": drawn["shapes"]}
@@ -231,7 +231,7 @@ def test_every_colour_of_a_figure_is_in_the_style_sheet(page: Page) -> None:
 
 def test_every_figure_has_words_axes_and_something_to_hover(page: Page) -> None:
     plots = [attributes for _, attributes in page.elements if attributes.get("class") == "plot"]
-    assert len(plots) == 8
+    assert len(plots) == 11
     assert all(len(str(attributes["aria-label"])) > 30 for attributes in plots)
     for figure in page.figures():
         assert figure["x"]["title"]["text"]  # type: ignore[index]

@@ -13,6 +13,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from smelt.cli.jobs import jobs
+from smelt.cli.options import STORE, JsonOption, OnOption, StoreOption, WorkersOption
 from smelt.errors import InputError
 
 app = typer.Typer(
@@ -24,16 +26,13 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-StoreOption = Annotated[Path, typer.Option("--store", help="The folder that artifacts live in.", envvar="SMELT_STORE")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout.")]
-OnOption = Annotated[str | None, typer.Option("--on", help="Where to run: ray, or ray://host:port; else this machine.")]
-WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Processes; else one a core.")]
 RecipeArgument = Annotated[Path, typer.Argument(help="A recipe (TOML).")]
 OverridesArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[TABLE.FIELD=VALUE]...", help="Fields to change; += adds to a list.")
 ]
-STORE = Path("store")
 INTERRUPTED = 130
+
+app.add_typer(jobs)
 
 
 @app.command()
@@ -90,10 +89,17 @@ def ls(store: StoreOption = STORE, json: JsonOption = False) -> None:
 @app.command()
 def show(
     artifact: Annotated[str, typer.Argument(help="A name, such as clean, corpus/clean or clean@0123.")],
+    drop: Annotated[str | None, typer.Option(metavar="REASON", help="Show documents dropped for this instead.")] = None,
+    n: Annotated[int, typer.Option("-n", min=1, help="How many of them.")] = 5,
     store: StoreOption = STORE,
     json: JsonOption = False,
 ) -> None:
-    """Show an artifact: what it is, what it was made from, what is in it."""
+    """Show an artifact: what it is, what it was made from, what is in it; with --drop, what it dropped."""
+    if drop is not None:
+        from smelt.cli.corpora import show_dropped
+
+        show_dropped(artifact, drop, n, store=store, as_json=json)
+        return
     from smelt.cli.artifacts import show_artifact
 
     show_artifact(artifact, store=store, as_json=json)
@@ -106,10 +112,12 @@ def diff(
     store: StoreOption = STORE,
     json: JsonOption = False,
 ) -> None:
-    """Compare two artifacts: configuration, inputs, numbers, cost."""
+    """Compare two artifacts: configuration, inputs, numbers, cost; of two corpora also what each keeps alone."""
     from smelt.cli.artifacts import diff_artifacts
+    from smelt.cli.corpora import diff_documents
 
     diff_artifacts(before, after, store=store, as_json=json)
+    diff_documents(before, after, store=store, as_json=json)
 
 
 @app.command()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from markupsafe import Markup
@@ -20,6 +20,7 @@ from smelt.core.artifact import Artifact
 from smelt.corpus.corpus import Corpus
 from smelt.laws.law import Law
 from smelt.plans.plan import Plan
+from smelt.report.datasheet import datasheet_section
 from smelt.report.duplicates import duplicates_section
 from smelt.report.funnel import funnel_section
 from smelt.report.law import law_section
@@ -37,15 +38,20 @@ A = TypeVar("A", bound=Artifact)
 def render_report(artifacts: Mapping[str, Artifact], *, title: str) -> str:
     """The report as HTML. `artifacts` are named and in the order of the flow; sections appear for those that are
     there: all corpora together, the last plan, and the law, runs and tokens that it stands on."""
+    made = max((artifact.manifest.started for artifact in artifacts.values()), default="")
+    return render_page(_sections(artifacts), title=title, made=made)
+
+
+def render_page(sections: Sequence[Section], *, title: str, made: str) -> str:
+    """A page of these sections; `made` says when what it tells of was made."""
     plotly, script = get_plotlyjs(), read_asset("page.js").strip()
-    sections = _sections(artifacts)
     return render(
         "page",
         title=title,
         sections=sections,
         # The plan, being the answer, stands first on the page, and last in the overview, which tells the way to it.
         overview=sorted((found for found in sections if found.stage), key=lambda found: found.anchor == "plan"),
-        made=max((artifact.manifest.started for artifact in artifacts.values()), default=""),
+        made=made,
         style=Markup(read_asset("style.css")),
         script=Markup(script),
         plotly=base64.b64encode(gzip.compress(plotly.encode(), mtime=0)).decode(),
@@ -64,6 +70,7 @@ def _sections(artifacts: Mapping[str, Artifact]) -> list[Section]:
         plan_section(plan.value, law_warnings=law.warnings if law else ()) if plan else None,
         funnel_section(corpora),
         duplicates_section(corpora),
+        datasheet_section(list(corpora.values())),
         tokens_section(tokens.documents, tokens.manifest.counts) if tokens else None,
         runs_section(table.runs, table.curves) if table else None,
         law_section(law.value, runs, plan_flops=plan_flops) if law else None,

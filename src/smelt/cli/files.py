@@ -1,0 +1,142 @@
+"""One job on files, with no recipe to write: `extract`, `curate`, `dedup`, `decontaminate`, `datasheet`.
+
+The work is done by the same steps as a recipe's, in the same store: what has been made is not made again, and a command
+that was killed goes on where it was. The result is then laid where the user wants it:
+
+    OUT/kept/*.parquet  OUT/dropped/*.parquet  OUT/ledger.json  ...    a folder: the corpus, file by file
+    OUT.jsonl, OUT.jsonl.zst, OUT.parquet                              a file: the kept documents alone
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, cast
+
+from pydantic import JsonValue, ValidationError
+
+from smelt.cli.console import Follower
+from smelt.cli.run import choose_runner
+from smelt.core.shards import write_whole
+from smelt.core.step import Step
+from smelt.core.store import Store
+from smelt.corpus.corpus import KEPT, Corpus
+from smelt.corpus.document import Op
+from smelt.corpus.ops import parse_op
+from smelt.errors import InputError
+
+FILES = (".jsonl", ".jsonl.zst", ".jsonl.gz", ".parquet")
+"""The names that make OUT a file."""
+PACKINGS: dict[str, Literal["uncompressed", "zstd", "gzip"]] = {
+    ".jsonl": "uncompressed",
+    ".zst": "zstd",
+    ".gz": "gzip",
+}
+EXTRACTED = ("id", "url", "title", "author", "date", "language", "text")
+"""What `extract` writes of a document; `language` under the name `lang`."""
+
+
+def inputs_of(paths: Sequence[str]) -> tuple[str, ...]:
+    """The paths to read: a folder that an earlier command wrote stands for the documents it kept."""
+    return tuple(str(Path(path) / KEPT) if (Path(path) / KEPT).is_dir() else path for path in paths)
+
+
+def parse_ops(values: Sequence[str | dict[str, str]], *, option: str) -> tuple[Op, ...]:
+    """Ops from what an option says; `InputError` names the option where they are none."""
+    try:
+        return tuple(parse_op(value, context={"folder": Path()}) for value in values)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        what = f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+        raise InputError(where=option, what=what, do="see: smelt --help") from error
+    except ValueError as error:
+        raise InputError(where=option, what=str(error), do="see: smelt --help") from error
+
+
+def make_files(
+    step: Step[Corpus],
+    output: Path,
+    *,
+    store: Path,
+    on: str | None,
+    workers: int | None,
+    as_json: bool,
+    columns: Sequence[str] | None = None,
+) -> None:
+    """Makes a corpus, lays it at `output`, and says what is there."""
+    check_output(output)
+    with Store(store, runner=choose_runner(on, workers)) as opened, Follower(opened.events):
+        corpus = opened.make(step)
+    lay_out(corpus, output, columns)
+    _print_result(corpus, output, as_json=as_json)
+
+
+def check_output(output: Path) -> None:
+    """Raises `InputError` where something stands at `output` that no command of ours wrote."""
+    if is_file(output) or not output.exists():
+        return
+    if not output.is_dir():
+        raise InputError(
+            where=f"-o {output}", what="is a file", expected=f"a folder, or a name that ends in {' '.join(FILES)}"
+        )
+    if any(output.iterdir()) and not (output / KEPT).is_dir():
+        raise InputError(
+            where=f"-o {output}",
+            what="is a folder with other things in it",
+            expected="an empty or a new one, or one that an earlier command wrote",
+        )
+
+
+def is_file(output: Path) -> bool:
+    """Whether the name asks for a file rather than a folder."""
+    return output.name.endswith(FILES)
+
+
+def lay_out(corpus: Corpus, output: Path, columns: Sequence[str] | None) -> None:
+    """Lays a corpus at `output`, as a folder or as a file of the kept documents."""
+    if is_file(output):
+        _write_documents(corpus, output, columns)
+        return
+    names = corpus.manifest.files
+    shutil.rmtree(output, ignore_errors=True)  # checked before: it is ours
+    for name in names:
+        _link(corpus.folder / name, output / name)
+
+
+def _write_documents(corpus: Corpus, output: Path, columns: Sequence[str] | None) -> None:
+    documents = corpus.kept()
+    if columns is not None:
+        known = documents.collect_schema()
+        chosen = [name for name in columns if name in known]
+        documents = documents.select(chosen).rename({"language": "lang"}, strict=False)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with write_whole(output) as path:
+        if output.suffix == ".parquet":
+            documents.sink_parquet(path)
+        else:
+            documents.sink_ndjson(path, compression=PACKINGS[output.suffix], check_extension=False)
+
+
+def _link(source: Path, target: Path) -> None:
+    """The same bytes under another name; copied where the two lie on different disks."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _print_result(corpus: Corpus, output: Path, *, as_json: bool) -> None:
+    counts, ledger = corpus.manifest.counts, corpus.ledger()
+    if as_json:
+        value: dict[str, JsonValue] = {"output": str(output), "counts": counts, "ledger": cast("JsonValue", ledger)}
+        print(json.dumps(value))
+        return
+    for entry in ledger:
+        print(f"{entry['op']:<16} {entry['documents_in']:>10,} in {entry['documents_out']:>10,} out")
+        for reason, amount in sorted(entry["dropped"].items(), key=lambda item: -item[1]["documents"]):
+            print(f"  {reason:<32} {amount['documents']:>10,}")
+    print(f"\n{output}")

@@ -1,0 +1,18 @@
+"""Options that several verbs take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+StoreOption = Annotated[Path, typer.Option("--store", help="The folder that artifacts live in.", envvar="SMELT_STORE")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout.")]
+OnOption = Annotated[str | None, typer.Option("--on", help="Where to run: ray, or ray://host:port; else this machine.")]
+WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Processes; else one a core.")]
+InputsArgument = Annotated[
+    list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, URLs, or what an earlier command wrote.")
+]
+OutputOption = Annotated[Path, typer.Option("--output", "-o", help="A folder, or a file: .jsonl[.zst], .parquet.")]
+STORE = Path("store")
