@@ -1,38 +1,59 @@
-"""Runs every benchmark, prints the figures and writes them to benchmarks/results/<date>-quickstart.json."""
+"""Runs the benchmarks, prints the figures and writes them to benchmarks/results/<date>-<name>.json.
+
+python -m benchmarks [quickstart] [corpus]        all of them where none is named
+"""
 
 from __future__ import annotations
 
 import json
 import platform
+import sys
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 
+from benchmarks.corpus import measure_corpus
+from benchmarks.decontamination import measure_decontamination
+from benchmarks.figures import Figure
 from benchmarks.quickstart import measure_quickstart
 from smelt.core.meter import library_versions
 
 RESULTS = Path(__file__).parent / "results"
+BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
+    "quickstart": measure_quickstart,
+    "corpus": measure_corpus,
+    "decontamination": measure_decontamination,
+}
 
 
 def main() -> None:
     """Measures, prints, writes."""
+    for name in sys.argv[1:] or BENCHMARKS:
+        figures: list[Figure] = []
+        for figure in BENCHMARKS[name]():
+            print(figure, flush=True)
+            figures.append(figure)
+        write(name, figures)
+
+
+def write(name: str, figures: list[Figure]) -> None:
+    """Writes the dated results of one benchmark."""
     today = datetime.now(UTC).date().isoformat()
     result = {
         "date": today,
-        "command": "make bench",
+        "command": f"python -m benchmarks {name}",
         "machine": {
             "cores": psutil.cpu_count(logical=True),
             "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
             "processor": platform.machine(),
         },
         "versions": library_versions(),
-        "figures": [figure.as_json() for figure in measure_quickstart()],
+        "figures": [figure.as_json() for figure in figures],
     }
-    for figure in result["figures"]:
-        print(f"{figure['what']:<58} {figure['value']:>10} {figure['unit']:<8} wanted {figure['wanted']}")
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{today}-quickstart.json").write_text(json.dumps(result, indent=1) + "\n")
+    (RESULTS / f"{today}-{name}.json").write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -10,31 +10,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
+
+from benchmarks.figures import Figure
 
 ROOT = Path(__file__).parent.parent
 RECIPE = ROOT / "recipes" / "quickstart.toml"
 SMELT = Path(sys.executable).parent / "smelt"
 REPEATS = 5
 """Of short commands; the median counts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One measured number, and what was wanted of it."""
-
-    what: str
-    value: float
-    unit: str
-    wanted: str
-
-    def as_json(self) -> dict[str, Any]:
-        """For the results file."""
-        return asdict(self)
 
 
 def measure_quickstart() -> Iterator[Figure]:

@@ -12,10 +12,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, cast
 
+import polars as pl
 from pydantic import JsonValue, ValidationError
 
 from smelt.cli.console import Follower
@@ -35,6 +37,8 @@ PACKINGS: dict[str, Literal["uncompressed", "zstd", "gzip"]] = {
     ".zst": "zstd",
     ".gz": "gzip",
 }
+SHOWN = 20
+"""Items that are printed one by one."""
 EXTRACTED = ("id", "url", "title", "author", "date", "language", "text")
 """What `extract` writes of a document; `language` under the name `lang`."""
 
@@ -46,8 +50,15 @@ def inputs_of(paths: Sequence[str]) -> tuple[str, ...]:
 
 def parse_ops(values: Sequence[str | dict[str, str]], *, option: str) -> tuple[Op, ...]:
     """Ops from what an option says; `InputError` names the option where they are none."""
-    try:
+    with named(option):
         return tuple(parse_op(value, context={"folder": Path()}) for value in values)
+
+
+@contextmanager
+def named(option: str) -> Generator[None]:
+    """Turns a value that a step or an op does not take into an `InputError` that names the option."""
+    try:
+        yield
     except ValidationError as error:
         problem = error.errors()[0]
         what = f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
@@ -58,7 +69,7 @@ def parse_ops(values: Sequence[str | dict[str, str]], *, option: str) -> tuple[O
 
 def make_files(
     step: Step[Corpus],
-    output: Path,
+    output: Path | None,
     *,
     store: Path,
     on: str | None,
@@ -67,11 +78,31 @@ def make_files(
     columns: Sequence[str] | None = None,
 ) -> None:
     """Makes a corpus, lays it at `output`, and says what is there."""
+    if output is None:
+        raise InputError(where="-o", what="is missing", expected="where the result is to go")
     check_output(output)
     with Store(store, runner=choose_runner(on, workers)) as opened, Follower(opened.events):
         corpus = opened.make(step)
     lay_out(corpus, output, columns)
     _print_result(corpus, output, as_json=as_json)
+
+
+def check_items(step: Step[Corpus], *, store: Path, on: str | None, workers: int | None, as_json: bool) -> None:
+    """Prints which evaluation items the documents hold, by file and one by one."""
+    with Store(store, runner=choose_runner(on, workers)) as opened, Follower(opened.events):
+        corpus = opened.make(step)
+    items = pl.read_parquet(corpus.folder / "items.parquet")
+    seen = items.filter(pl.col("documents") > 0).sort("coverage", "item", descending=[True, False])
+    if as_json:
+        value = {"items": len(items), "searched": int(items["searched"].sum()), "seen": seen.to_dicts()}
+        print(json.dumps(value, ensure_ascii=False))
+        return
+    counts = items.group_by("file").agg(pl.len(), pl.col("searched").sum(), (pl.col("documents") > 0).sum())
+    for file, n, searched, found in counts.sort("file").iter_rows():
+        print(f"{file:<56} {n:>7,} items {searched:>7,} searched for {found:>7,} seen")
+    for row in seen.head(SHOWN).iter_rows(named=True):
+        print(f"  {row['item']:<54} {row['kinds']:<16} {row['coverage']:>5.0%} in {row['documents']:,} documents")
+    print(f"\n{corpus.folder / 'matches.parquet'}")
 
 
 def check_output(output: Path) -> None:

@@ -51,6 +51,52 @@ def curate(
 
 
 @jobs.command()
+def dedup(
+    inputs: InputsArgument,
+    output: OutputOption,
+    jaccard: Annotated[float, typer.Option(help="Share of shingles in common from which on two are duplicates.")] = 0.8,
+    store: StoreOption = STORE,
+    on: OnOption = None,
+    workers: WorkersOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Drop exact and near duplicates; of each cluster the earliest document stays."""
+    from smelt.cli.files import inputs_of, make_files, named
+    from smelt.corpus.steps import Dedup, Read
+
+    with named("--jaccard"):
+        step = Dedup(corpus=Read(paths=inputs_of(inputs)), jaccard=jaccard)
+    make_files(step, output, store=store, on=on, workers=workers, as_json=json)
+
+
+@jobs.command()
+def decontaminate(
+    inputs: InputsArgument,
+    evals: Annotated[list[str], typer.Option(help="Files of evaluation items; again for several.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A folder, or a file: .jsonl[.zst].")] = None,
+    action: Annotated[str, typer.Option(help="remove or mask.")] = "remove",
+    check: Annotated[bool, typer.Option("--check", help="Change nothing: say which items the documents hold.")] = False,
+    store: StoreOption = STORE,
+    on: OnOption = None,
+    workers: WorkersOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Drop documents that hold evaluation items, or say which items a finished corpus has seen."""
+    from smelt.cli.files import check_items, inputs_of, make_files, named
+    from smelt.corpus.decontaminate.steps import Decontaminate
+    from smelt.corpus.steps import Read
+
+    raw = Read(paths=inputs_of(inputs))
+    settings = {"corpus": raw, "evals": evals, "action": "report" if check else action}
+    with named("--action"):
+        step = Decontaminate.model_validate(settings)
+    if check:
+        check_items(step, store=store, on=on, workers=workers, as_json=json)
+    else:
+        make_files(step, output, store=store, on=on, workers=workers, as_json=json)
+
+
+@jobs.command()
 def datasheet(
     corpus: Annotated[str, typer.Argument(help="A corpus of the store, such as clean or clean@0123.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The HTML file to write.")] = None,

@@ -33,7 +33,7 @@ DEDUP_BYTES_PER_SECOND = 12e6
 """Likewise."""
 
 
-def _absolute(paths: object, info: ValidationInfo) -> object:
+def absolute_paths(paths: object, info: ValidationInfo) -> object:
     """Relative paths as they are meant: from the recipe's folder, else from the working directory."""
     given = [paths] if isinstance(paths, str | Path) else paths
     if not isinstance(given, list | tuple):
@@ -54,7 +54,7 @@ class Read(Step[Corpus]):
     step: ClassVar[str] = "read"
     makes: ClassVar[type[Artifact]] = Corpus
 
-    paths: Annotated[tuple[str, ...], BeforeValidator(_absolute), RUNTIME] = Field(min_length=1)
+    paths: Annotated[tuple[str, ...], BeforeValidator(absolute_paths), RUNTIME] = Field(min_length=1)
     """Files, folders, globs, or fsspec URLs of them (`s3://bucket/crawl/**`); one or a list."""
     format: FileFormat | Literal["auto"] = "auto"
     """What all files are, where their names do not say it."""
@@ -97,7 +97,7 @@ class Read(Step[Corpus]):
         if problems:
             work.events.emit("warning", message=f"unreadable: {worst_reasons(ledger)}, such as {problems[0]}")
         number_shards(results, groups, scratch=work.scratch, folder=work.folder)
-        return _finish(work, ledger)
+        return finish(work, ledger)
 
 
 def _parse_ops(values: object, info: ValidationInfo) -> object:
@@ -141,7 +141,7 @@ class Curate(Step[Corpus]):
                 expected="at least one",
                 do="loosen these ops, or see whether the files are what they should be",
             )
-        return _finish(work, ledger)
+        return finish(work, ledger)
 
 
 class Dedup(Step[Corpus]):
@@ -180,14 +180,15 @@ class Dedup(Step[Corpus]):
         n_clusters = join_pairs(layout)
         marking = partial(mark_shard, layout=layout, folder=work.folder, jaccard=self.jaccard, held_out=self.held_out)
         ledger = parse_ledgers(work.map(marking, shards, label="mark", cost=_size))
-        return {**_finish(work, ledger), "clusters": n_clusters}
+        return {**finish(work, ledger), "clusters": n_clusters}
 
 
 def _size(shard: Path) -> float:
     return shard.stat().st_size
 
 
-def _finish(work: Work, ledger: Sequence[Entry]) -> Counts:
+def finish(work: Work, ledger: Sequence[Entry]) -> Counts:
+    """Writes a corpus's ledger; gives the counts for its manifest."""
     write_ledger(work.folder, ledger)
     counts: Counts = {"documents": ledger[-1].documents_out, "bytes": ledger[-1].bytes_out}
     return {**counts, "dropped": ledger[0].documents_in - ledger[-1].documents_out}
