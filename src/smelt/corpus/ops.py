@@ -11,12 +11,14 @@ import difflib
 from collections.abc import Mapping
 from typing import Any, cast
 
+from smelt.corpus.clean.edits import C4Lines, Furniture
+from smelt.corpus.clean.pii import PersonalData
 from smelt.corpus.clean.rules import TABLES, Rules
 from smelt.corpus.document import Op
 from smelt.corpus.extract.extract import Extract
 from smelt.corpus.label.language import Language
 
-OPS: dict[str, type[Op]] = {kind.op: kind for kind in (Extract, Language, Rules)}
+OPS: dict[str, type[Op]] = {kind.op: kind for kind in (Extract, Language, Rules, C4Lines, Furniture, PersonalData)}
 """All kinds of ops."""
 
 

@@ -52,6 +52,19 @@ CHINESE = {
     ),
     "top_4gram_char_frac": ("天地人和天地人和", "天地人和与天地和人"),
     **{f"dup_{n}gram_char_frac": ("天地玄黄宇宙洪荒日月" * 3, "天地玄黄宇宙洪荒日月") for n in (8, 9, 10)},
+    "punctuation_frac": ("★★★人人★★★", "人人生而自由，在尊严和权利上一律平等。"),
+    "replacement_frac": ("人人生\ufffd自由", "人人生而自由"),
+}
+C4 = {
+    "curly_brackets": ("if (x) { return; }", "if (x) return;"),
+    "lorem_ipsum": ("Lorem ipsum dolor sit amet.", "Lorem of ipsum."),
+    "n_sentences": ("One. Two.", 'One. "Two!" (Three?)'),
+}
+FINEWEB = {
+    "terminal_line_frac": ("no end here\n" * 9, "no end here\n" * 7 + "An end."),
+    "short_line_frac": ("short\n" * 3, "short\n" + "a line that is longer than thirty characters\n"),
+    "dup_line_char_frac": ("one line\none line", "one line\nanother line"),
+    "newline_word_ratio": ("one\ntwo\nthree", "one two three four\nfive"),
 }
 
 
@@ -71,7 +84,9 @@ def write(path: Path, text: str) -> str:
 @pytest.mark.parametrize(
     ("language", "examples", "rule"),
     [("en", ENGLISH, rule) for rule in GOPHER.rules_for("en")]
-    + [("zh", CHINESE, rule) for rule in read_rules("zh") if rule.min is not None or rule.max is not None],
+    + [("zh", CHINESE, rule) for rule in read_rules("zh") if rule.min is not None or rule.max is not None]
+    + [("en", C4, rule) for rule in read_rules("c4")]
+    + [("en", FINEWEB, rule) for rule in read_rules("fineweb")],
     ids=lambda value: value.measure if isinstance(value, Rule) else "",
 )
 def test_a_rule_drops_what_breaks_it_and_nothing_else(
@@ -247,5 +262,5 @@ def test_a_malformed_table_is_refused_when_the_op_is_made(tmp_path: Path, conten
 
 
 def test_a_table_that_is_not_there_is_refused_with_a_suggestion() -> None:
-    with pytest.raises(RecipeError, match=r"did you mean 'gopher'\?; expected one of gopher, gopher_quality"):
+    with pytest.raises(RecipeError, match=r"did you mean 'gopher'\?; expected one of c4, fineweb, gopher"):
         Rules(table="gofer")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
@@ -16,7 +17,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from smelt.corpus.measures.characters import BULLETS, IDEOGRAPHS, TERMINALS
+from smelt.corpus.measures.characters import (
+    BULLETS,
+    CLOSERS,
+    FUNCTION_CHARACTERS,
+    IDEOGRAPHS,
+    SENTENCE_ENDS,
+    TERMINALS,
+)
 from smelt.corpus.measures.measure import MEASURES, measure
 
 HAN_OR_KANA = "".join(f"{chr(first)}-{chr(last)}" for first, last in IDEOGRAPHS)
@@ -43,6 +51,11 @@ PIECES = (
     "{",
     "end.",
     "2024",
+    "的",
+    "。”",
+    "Lorem ipsum",
+    "lolorem",
+    "\ufffd",
     "😀",
 )
 GAPS = (" ", " ", "", "\n", "\n\n", "\n \n", "\r\n", "\t", "\u3000", "\u2028")
@@ -88,6 +101,13 @@ def reference(text: str) -> dict[str, float]:
         "short_line_frac": share_of_lines([len(" ".join(line.split())) <= 30 for line in lines]),
         "newline_word_ratio": share(text.strip().count("\n"), len(words)),
         "curly_brackets": text.count("{"),
+        "n_sentences": sum(word.rstrip(CLOSERS).endswith(tuple(SENTENCE_ENDS)) for word in words),
+        "lorem_ipsum": len(re.findall("lorem ipsum", text, re.IGNORECASE | re.ASCII)),
+        "punctuation_frac": share(sum(unicodedata.category(c)[0] in "PS" for word in words for c in word), n_chars),
+        "function_frac": share(
+            sum(text.count(c) for c in FUNCTION_CHARACTERS), len(re.findall(f"[{HAN_OR_KANA}]", text))
+        ),
+        "replacement_frac": share(text.count("\ufffd"), n_chars),
     }
 
 

@@ -1,8 +1,8 @@
 """What a character is, as tables over all of Unicode that compiled code can index.
 
-`character_classes` says of each code point whether it is white space, a letter, a word of its own, a bullet, or the
-end of a sentence. `normal_forms` says what each becomes when texts are compared for being the same: compatibility
-forms unified, case folded, accents, punctuation and symbols gone.
+`character_classes` says of each code point whether it is white space, a letter, a word of its own, a bullet, the end of
+a line of prose, punctuation, or a function word. `normal_forms` says what each becomes when texts are compared for
+being the same: compatibility forms unified, case folded, accents, punctuation and symbols gone.
 
 Both come from Python's own Unicode tables, so they follow the Python version: a letter that Unicode adds next year is
 a symbol until then.
@@ -17,8 +17,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-SPACE, LETTER, IDEOGRAPH, BULLET, TERMINAL = 1, 2, 4, 8, 16
-"""Bits of a character's class: as `str.isspace`, as `str.isalpha`, in IDEOGRAPHS, in BULLETS, in TERMINALS."""
+SPACE, LETTER, IDEOGRAPH, BULLET, TERMINAL, PUNCTUATION, FUNCTION = 1, 2, 4, 8, 16, 32, 64
+"""Bits of a character's class: as `str.isspace`, as `str.isalpha`, in IDEOGRAPHS, in BULLETS, in TERMINALS, of
+Unicode's categories P and S, in FUNCTION_CHARACTERS."""
 
 IDEOGRAPHS = (
     (0x3005, 0x3007),  # 々〆〇
@@ -33,6 +34,11 @@ IDEOGRAPHS = (
 """First and last code points of Han and kana: written without spaces, each is counted as a word."""
 BULLETS = "-*•‣▶◀◦■□▪▫–●·"  # those of datatrove, dolma and RedPajama together, and two more of Chinese pages
 TERMINALS = ".!?\"'”’»…。！？」』"  # C4's: period, exclamation mark, question mark, end quotation mark; and their like
+SENTENCE_ENDS = ".!?…。！？"
+CLOSERS = "\"'”’»」』)）]"
+"""What may stand behind the end of a sentence."""
+FUNCTION_CHARACTERS = "的了是在和有不这我们之其以而为与于也者所就都要"
+"""Characters that write the function words of modern and classical Chinese: half a text without them is a list."""
 N_CODES = 0x110000
 LAST_USED = 0x33FFF  # beyond are only marks, format characters and private use: no class, no normal form
 
@@ -48,15 +54,17 @@ class NormalForms(NamedTuple):
 
 @cache
 def character_classes() -> NDArray[np.uint8]:
-    """The class of every code point, read-only: (N_CODES,) bits of SPACE, LETTER, IDEOGRAPH, BULLET, TERMINAL."""
+    """The class of every code point, read-only: (N_CODES,) bits of SPACE, LETTER and so on."""
     classes = np.zeros(N_CODES, np.uint8)
     for code in range(LAST_USED + 1):
         character = chr(code)
         classes[code] = SPACE * character.isspace() + LETTER * character.isalpha()
+        classes[code] += PUNCTUATION * (unicodedata.category(character)[0] in "PS")
     for first, last in IDEOGRAPHS:
         classes[first : last + 1] |= IDEOGRAPH
     classes[[ord(bullet) for bullet in BULLETS]] |= BULLET
     classes[[ord(terminal) for terminal in TERMINALS]] |= TERMINAL
+    classes[[ord(character) for character in FUNCTION_CHARACTERS]] |= FUNCTION
     classes.flags.writeable = False
     return classes
 

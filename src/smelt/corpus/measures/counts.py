@@ -21,7 +21,17 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from smelt.corpus.measures.characters import BULLET, IDEOGRAPH, LETTER, SPACE, TERMINAL
+from smelt.corpus.measures.characters import (
+    BULLET,
+    CLOSERS,
+    FUNCTION,
+    IDEOGRAPH,
+    LETTER,
+    PUNCTUATION,
+    SENTENCE_ENDS,
+    SPACE,
+    TERMINAL,
+)
 from smelt.corpus.measures.kernels import (
     BYTES,
     OFFSETS,
@@ -44,6 +54,11 @@ COUNTS = np.dtype(
         ("alpha_words", np.int64),
         ("ideographs", np.int64),
         ("stop_words", np.int64),
+        ("punctuation", np.int64),
+        ("function_characters", np.int64),
+        ("sentences", np.int64),
+        ("lorem_ipsums", np.int64),
+        ("replacements", np.int64),
         ("hashes", np.int64),
         ("ellipses", np.int64),
         ("curly_brackets", np.int64),
@@ -66,7 +81,10 @@ STOP_WORDS = tuple(int.from_bytes(word, "big") for word in b"the be to of and th
 """Gopher's eight (Rae et al. 2021, section A.1.1), each as the number that its bytes spell."""
 SHORT_LINE = 30  # characters, spaces included; FineWeb's (Penedo et al. 2024, section 3.6)
 
-NEWLINE, HASH, DOT, CURLY, ELLIPSIS = (ord(character) for character in "\n#.{…")
+NEWLINE, HASH, DOT, CURLY, ELLIPSIS, REPLACEMENT = (ord(character) for character in "\n#.{…\ufffd")
+ENDS = tuple(ord(character) for character in SENTENCE_ENDS)
+CLOSING = tuple(ord(character) for character in CLOSERS)
+LOREM_IPSUM = np.frombuffer(b"lorem ipsum", np.uint8)
 NEW_LINE, NEW_PARAGRAPH = 1, 2  # the newlines before a word that make it the first of one
 
 
@@ -94,9 +112,12 @@ def room_for_words(n: int) -> Words:
 
 
 @numba.njit
-def split_words(text: NDArray[np.uint8], classes: NDArray[np.uint8], words: Words) -> int:
-    """Fills `words`, and gives their number. A word is a run of characters without space, or one ideograph."""
-    n = at = chars = newlines = kinds = 0
+def split_words(text: NDArray[np.uint8], classes: NDArray[np.uint8], words: Words, counts: Any) -> int:
+    """Fills `words`, and gives their number. A word is a run of characters without space, or one ideograph.
+
+    Counts on the way what is told of characters one by one: punctuation and function words.
+    """
+    n = at = chars = newlines = kinds = punctuation = functions = 0
     word_hash = SEED
     inside = False
     while at < len(text):
@@ -110,27 +131,33 @@ def split_words(text: NDArray[np.uint8], classes: NDArray[np.uint8], words: Word
                 words.start[n], words.newlines[n], words.chars_before[n] = at, newlines, chars
                 n, newlines, kinds, word_hash = n + 1, 0, 0, SEED
             chars += 1
+            punctuation += kind & PUNCTUATION != 0
+            functions += kind & FUNCTION != 0
             kinds |= kind
             word_hash = mix(word_hash, np.uint64(code))
             words.end[n - 1], words.kinds[n - 1], words.hash[n - 1] = after, kinds, word_hash
             inside = not kind & IDEOGRAPH
         at = after
     words.chars_before[n] = chars
+    counts.punctuation, counts.function_characters = punctuation, functions
     return n
 
 
 @numba.njit
 def count_words(text: NDArray[np.uint8], words: Words, n_words: int, counts: Any) -> None:
-    """Words, their characters, those with a letter, ideographs, and how many of the stop words occur."""
-    alpha_words = ideographs = found = stop_words = 0
+    """Words, their characters, those with a letter, ideographs, ends of sentences, and how many stop words occur."""
+    alpha_words = ideographs = found = stop_words = sentences = 0
     for j in range(n_words):
         alpha_words += words.kinds[j] & LETTER != 0
         ideographs += words.kinds[j] & IDEOGRAPH != 0
         found |= stop_word(text, words.start[j], words.end[j])
+        if words.kinds[j] & PUNCTUATION:
+            sentences += ends_sentence(text, words.start[j], words.end[j])
     for bit in range(len(STOP_WORDS)):
         stop_words += found >> bit & 1
     counts.words, counts.characters = n_words, words.chars_before[n_words]
     counts.alpha_words, counts.ideographs, counts.stop_words = alpha_words, ideographs, stop_words
+    counts.sentences = sentences
 
 
 @numba.njit
@@ -148,9 +175,25 @@ def stop_word(text: NDArray[np.uint8], start: int, end: int) -> int:
 
 
 @numba.njit
+def ends_sentence(text: NDArray[np.uint8], start: int, end: int) -> bool:
+    """Whether a word ends a sentence, quotation marks and brackets behind it aside."""
+    while end > start:
+        code = last_character(text, end)
+        if code in ENDS:
+            return True
+        if code not in CLOSING:
+            return False
+        end -= 1
+        while text[end] & 0xC0 == 0x80:
+            end -= 1
+    return False
+
+
+@numba.njit
 def count_symbols(text: NDArray[np.uint8], counts: Any) -> None:
-    """Hash signs, opening curly brackets, and ellipses: three dots, or the character."""
-    hashes = curly_brackets = ellipses = dots = 0
+    """Hash signs, opening curly brackets, ellipses (three dots, or the character), what stands for lost characters,
+    and "lorem ipsum" in any case."""
+    hashes = curly_brackets = ellipses = dots = replacements = lorem_ipsums = matched = 0
     for at in range(len(text)):
         hashes += text[at] == HASH
         curly_brackets += text[at] == CURLY
@@ -158,7 +201,13 @@ def count_symbols(text: NDArray[np.uint8], counts: Any) -> None:
         if dots == 3 or (text[at] == 0xA6 and last_character(text, at + 1) == ELLIPSIS):
             ellipses += 1
             dots = 0
+        replacements += text[at] == 0xBD and last_character(text, at + 1) == REPLACEMENT
+        letter = text[at] | 0x20 if text[at] != 0x20 else text[at]
+        matched = matched + 1 if letter == LOREM_IPSUM[matched] else 1 if letter == LOREM_IPSUM[0] else 0
+        if matched == len(LOREM_IPSUM):
+            lorem_ipsums, matched = lorem_ipsums + 1, 0
     counts.hashes, counts.curly_brackets, counts.ellipses = hashes, curly_brackets, ellipses
+    counts.replacements, counts.lorem_ipsums = replacements, lorem_ipsums
 
 
 @numba.njit
@@ -233,7 +282,7 @@ def count_batch(
     table = new_table(most_words)
     for d in range(len(counts)):
         text = data[offsets[d] : offsets[d + 1]]
-        n_words = split_words(text, classes, words)
+        n_words = split_words(text, classes, words, counts[d])
         count_words(text, words, n_words, counts[d])
         count_symbols(text, counts[d])
         count_lines(text, classes, words, n_words, counts[d])

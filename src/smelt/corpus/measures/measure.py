@@ -49,6 +49,11 @@ MEASURES: dict[str, str] = {
     "short_line_frac": "share of lines of at most 30 characters, spaces included",
     "newline_word_ratio": "newlines between words, per word",
     "curly_brackets": "opening curly brackets",
+    "n_sentences": "words that end a sentence, quotation marks and brackets behind them aside",
+    "lorem_ipsum": "how often: lorem ipsum, in any case",
+    "punctuation_frac": "share of characters that are punctuation or symbols",
+    "function_frac": "share of Han and kana that are function words, such as 的 and 之",
+    "replacement_frac": "share of characters that stand for one that was lost, U+FFFD",
 }
 """Every measure, and what it is. Counts are integers, all others floats."""
 
@@ -108,6 +113,11 @@ def _ratios(counts: NDArray[np.void]) -> dict[str, NDArray[np.generic]]:
         "short_line_frac": _ratio(counts["short_lines"], lines),
         "newline_word_ratio": _ratio(counts["newlines"], words),
         "curly_brackets": counts["curly_brackets"],
+        "n_sentences": counts["sentences"],
+        "lorem_ipsum": counts["lorem_ipsums"],
+        "punctuation_frac": _ratio(counts["punctuation"], chars),
+        "function_frac": _ratio(counts["function_characters"], counts["ideographs"]),
+        "replacement_frac": _ratio(counts["replacements"], chars),
     }
 
 
