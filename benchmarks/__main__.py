@@ -18,6 +18,7 @@ from benchmarks.corpus import measure_corpus
 from benchmarks.decontamination import measure_decontamination
 from benchmarks.figures import Figure
 from benchmarks.quickstart import measure_quickstart
+from benchmarks.toxicity import measure_toxicity
 from smelt.core.meter import library_versions
 
 RESULTS = Path(__file__).parent / "results"
@@ -25,6 +26,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "quickstart": measure_quickstart,
     "corpus": measure_corpus,
     "decontamination": measure_decontamination,
+    "toxicity": measure_toxicity,
 }
 
 

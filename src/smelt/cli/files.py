@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, cast
@@ -48,7 +48,7 @@ def inputs_of(paths: Sequence[str]) -> tuple[str, ...]:
     return tuple(str(Path(path) / KEPT) if (Path(path) / KEPT).is_dir() else path for path in paths)
 
 
-def parse_ops(values: Sequence[str | dict[str, str]], *, option: str) -> tuple[Op, ...]:
+def parse_ops(values: Sequence[str | Mapping[str, object]], *, option: str) -> tuple[Op, ...]:
     """Ops from what an option says; `InputError` names the option where they are none."""
     with named(option):
         return tuple(parse_op(value, context={"folder": Path()}) for value in values)

@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from smelt.cli.classify import classify
 from smelt.cli.jobs import jobs
 from smelt.cli.options import STORE, JsonOption, OnOption, StoreOption, WorkersOption
 from smelt.errors import InputError
@@ -33,6 +34,7 @@ OverridesArgument = Annotated[
 INTERRUPTED = 130
 
 app.add_typer(jobs)
+app.add_typer(classify, name="classify")
 
 
 @app.command()

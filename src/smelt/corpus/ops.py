@@ -16,9 +16,11 @@ from smelt.corpus.clean.pii import PersonalData
 from smelt.corpus.clean.rules import TABLES, Rules
 from smelt.corpus.document import Op
 from smelt.corpus.extract.extract import Extract
+from smelt.corpus.label.classify import Classify
 from smelt.corpus.label.language import Language
 
-OPS: dict[str, type[Op]] = {kind.op: kind for kind in (Extract, Language, Rules, C4Lines, Furniture, PersonalData)}
+_KINDS = (Extract, Language, Rules, C4Lines, Furniture, PersonalData, Classify)
+OPS: dict[str, type[Op]] = {kind.op: kind for kind in _KINDS}
 """All kinds of ops."""
 
 

@@ -76,6 +76,7 @@ class Rules(Op):
     """
 
     op: ClassVar[str] = "rules"
+    version: ClassVar[int] = 2
     table: str
     """A table that comes with smelt, such as "gopher", or the path of one. Drop reasons begin with its name."""
     rules: tuple[Rule, ...] = ()
