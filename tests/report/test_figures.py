@@ -21,6 +21,7 @@ def test_log_ticks_lie_inside_and_are_few_but_not_one(low: float, factor: float)
         (1e5, 9e6, [1e5, 2e5, 5e5, 1e6, 2e6, 5e6]),
         (2e10, 5e13, [1e11, 1e12, 1e13]),
         (3.6, 5.2, [4, 4.5, 5]),
+        (3, 9, [3, 5, 7]),
         (1e10, 1e25, [1e12, 1e15, 1e18, 1e21, 1e24]),
     ],
 )

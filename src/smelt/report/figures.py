@@ -90,7 +90,7 @@ def log_ticks(low: float, high: float) -> list[float]:
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     fine = (tuple(i / n for i in range(n, 10 * n)) for n in (10, 5, 2, 1))
     steps = [
-        *((mantissas, 1) for mantissas in (*fine, (1, 2, 5), (1, 3))),
+        *((mantissas, 1) for mantissas in (*fine, (1, 2, 3, 5, 7), (1, 2, 5), (1, 3))),
         *(((1,), n) for n in range(1, last - first + 2)),
     ]
     for mantissas, stride in steps:
