@@ -46,8 +46,9 @@ def absolute_paths(paths: object, info: ValidationInfo) -> object:
 
 
 class Read(Step[Corpus]):
-    """Reads WARC, HTML, JSONL, Parquet, plain text and Markdown; what cannot be read is dropped as `unreadable`.
+    """Reads WARC, HTML, JSONL, CSV, Parquet, EPUB, text and Markdown, also from zip and tar.
 
+    What cannot be read is dropped as `unreadable`.
     What it makes depends on the names of the files below the paths and on what is in them, not on where they lie.
     """
 

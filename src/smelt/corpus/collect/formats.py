@@ -1,4 +1,4 @@
-"""Files to documents, one record at a time: WARC, HTML, JSONL, Parquet, plain text and Markdown.
+"""Files to documents, one record at a time: WARC, HTML, JSONL, CSV, Parquet, EPUB, text and Markdown; zip and tar.
 
 A record that cannot be read becomes a document that is dropped as `unreadable`, with its place and what is wrong with
 it, and reading goes on behind it. However large a record is, no more than `max_record` bytes of it are held (a Parquet
@@ -7,6 +7,7 @@ file aside, which is unpacked some rows at a time).
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import os
@@ -16,6 +17,8 @@ from typing import Any, BinaryIO, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from smelt.corpus.collect.books import book_document
+from smelt.corpus.collect.bundles import tar_documents, zip_documents
 from smelt.corpus.collect.charset import decode
 from smelt.corpus.collect.rows import document_of
 from smelt.corpus.collect.sources import FileFormat, SourceFile, blame_file
@@ -98,6 +101,66 @@ def _skip_line(lines: BinaryIO) -> int:
     return skipped
 
 
+def _csv(file: SourceFile, max_record: int) -> Iterator[Document]:
+    number = 0
+    csv.field_size_limit(max_record)
+    try:
+        with file.open() as stored:
+            # Bytes that are no UTF-8 become lone surrogates, which make their row unreadable and no other.
+            lines = io.TextIOWrapper(_unpacked(file, stored), "utf-8-sig", "surrogateescape", newline="")
+            for number, row in enumerate(csv.DictReader(lines, delimiter=_delimiter(file, lines)), 1):
+                yield _cells(row, f"{file.name}#{number}", file.name)
+    except (OSError, csv.Error, EOFError) as error:
+        if isinstance(error, OSError):
+            blame_file(error)
+        problem = Unreadable(f"the file cannot be read on after row {number}: {error}")
+        yield problem.document(f"{file.name}#{number + 1}", source=file.name)
+
+
+def _delimiter(file: SourceFile, lines: io.TextIOWrapper) -> str:
+    """What parts the fields of the first line most often; of a .tsv the tab."""
+    if ".tsv" in file.name.lower():
+        return "\t"
+    first = cast("BinaryIO", lines.buffer)
+    head = cast("io.BufferedReader", first).peek(1 << 16).split(b"\n", 1)[0] if hasattr(first, "peek") else b""
+    return max((",", ";", "\t"), key=lambda mark: head.count(mark.encode()))
+
+
+def _cells(row: dict[str | Any, str | Any], place: str, source: str) -> Document:
+    try:
+        if None in row or None in row.values():
+            raise Unreadable("a row of more or fewer fields than the first line names", str(row))
+        return document_of(row, document_id=place, source=source)
+    except Unreadable as problem:
+        return problem.document(place, source=source)
+
+
+def _epub(file: SourceFile, max_record: int) -> Iterator[Document]:
+    try:
+        with file.open() as stored:
+            yield book_document(file, stored, max_record)
+    except Unreadable as problem:
+        yield _whole_file(file, problem.detail)
+    except OSError as error:
+        blame_file(error)
+        yield _whole_file(file, str(error))
+
+
+def _bundle(file: SourceFile, max_record: int) -> Iterator[Document]:
+    opened = {"zip": zip_documents, "tar": tar_documents}[file.format]
+    try:
+        with file.open() as stored:
+            content = stored if file.format == "zip" else _unpacked(file, stored)
+            yield from opened(file, content, max_record, _read_file)
+    except OSError as error:
+        blame_file(error)
+        yield _whole_file(file, str(error))
+
+
+def _read_file(file: SourceFile, max_record: int) -> Iterator[Document]:
+    return read_documents(file, max_record=max_record)
+
+
 def _parquet(file: SourceFile, max_record: int) -> Iterator[Document]:
     number = 0
     try:
@@ -155,5 +218,9 @@ _READERS: dict[FileFormat, Callable[[SourceFile, int], Iterator[Document]]] = {
     "html": _page,
     "text": _page,
     "jsonl": _jsonl,
+    "csv": _csv,
+    "epub": _epub,
+    "zip": _bundle,
+    "tar": _bundle,
     "parquet": _parquet,
 }

@@ -30,7 +30,7 @@ from pydantic import JsonValue
 from smelt.core.shards import canonical_json
 from smelt.errors import InputError
 
-FileFormat = Literal["warc", "html", "jsonl", "parquet", "text"]
+FileFormat = Literal["warc", "html", "jsonl", "csv", "parquet", "text", "epub", "zip", "tar"]
 
 _FORMATS: dict[str, FileFormat] = {
     ".warc": "warc",
@@ -41,12 +41,19 @@ _FORMATS: dict[str, FileFormat] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".json": "jsonl",
+    ".csv": "csv",
+    ".tsv": "csv",
     ".parquet": "parquet",
+    ".epub": "epub",
+    ".zip": "zip",
+    ".tar": "tar",
+    ".tgz": "tar",
     ".txt": "text",
     ".md": "text",
     ".markdown": "text",
 }
-_COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+_COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".tgz": "gzip"}
+PACKED = ("parquet", "epub", "zip", "tar")
 UNPACKED = 4
 """Bytes of text to expect in a byte of a packed file: the quickstart's hold 3.3 to 6 (2026-11)."""
 _CHANGED = ("mtime", "LastModified", "last_modified", "updated", "ETag", "etag", "created")
@@ -69,7 +76,7 @@ class SourceFile:
     @property
     def expected_bytes(self) -> int:
         """How much text to expect in it, about."""
-        return self.bytes * UNPACKED if self.compression or self.format == "parquet" else self.bytes
+        return self.bytes * UNPACKED if self.compression or self.format in PACKED else self.bytes
 
     @property
     def compression(self) -> str | None:
@@ -147,12 +154,12 @@ def _matches(pattern: str, file_format: FileFormat | Literal["auto"]) -> list[So
     files: list[SourceFile] = []
     for place, info in found.items():
         name = place.removeprefix(parent).lstrip("/")
-        told = _format_of(name) if file_format == "auto" else file_format
+        told = format_of(name) if file_format == "auto" else file_format
         if told is None and not is_folder:
             raise InputError(
                 where=f"paths {pattern}",
                 what=f"the name {name!r} tells no format",
-                expected=f"a name that ends in one of {' '.join(_FORMATS)}, then .gz or .zst or nothing",
+                expected=f"a name that ends in one of {' '.join(_FORMATS)}, then .gz, .zst, .bz2 or nothing",
                 do='narrow the pattern, or say what the files are: format = "jsonl"',
             )
         if told is not None:
@@ -184,9 +191,10 @@ def _look(system: AbstractFileSystem, path: str) -> tuple[str, dict[str, dict[st
     return fixed.rpartition("/")[0], {place: info for place, info in found.items() if info["type"] == "file"}
 
 
-def _format_of(name: str) -> FileFormat | None:
+def format_of(name: str) -> FileFormat | None:
+    """What a name says a file is, None where it says nothing."""
     suffixes = [suffix.lower() for suffix in PurePosixPath(name).suffixes]
-    if suffixes and suffixes[-1] in _COMPRESSIONS:
+    if suffixes and suffixes[-1] in _COMPRESSIONS and suffixes[-1] not in _FORMATS:
         suffixes.pop()
     return _FORMATS.get(suffixes[-1]) if suffixes else None
 
