@@ -41,6 +41,8 @@ def test_the_manifest_says_what_was_made_from_what_and_at_what_cost(store: Store
     assert {"smelt", "python", "numpy"} <= set(manifest.versions)
     assert manifest.seconds > 0
     assert manifest.peak_memory_bytes > 2**20
+    assert manifest.peak_process_bytes is not None
+    assert 2**20 < manifest.peak_process_bytes <= manifest.peak_memory_bytes
     assert manifest.host.cores >= 1
 
 

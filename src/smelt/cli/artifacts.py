@@ -134,6 +134,7 @@ def _cost(manifest: Manifest) -> dict[str, JsonValue]:
         "seconds": manifest.seconds,
         "cpu_seconds": manifest.cpu_seconds,
         "peak memory": format_bytes(manifest.peak_memory_bytes),
+        "of one process": format_bytes(manifest.peak_process_bytes) if manifest.peak_process_bytes else "not measured",
         "started": manifest.started,
         "host": f"{manifest.host.name}, {manifest.host.cores} cores, {manifest.host.runner}",
     }

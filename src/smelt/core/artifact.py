@@ -89,6 +89,9 @@ class Manifest(BaseModel):
     """CPU time of all that was kept, earlier attempts' finished items included."""
     peak_memory_bytes: int
     """The highest resident memory seen, summed over the processes of the run."""
+    peak_process_bytes: int | None = None
+    """The same of the largest single process: what one core's share of a machine must hold. None in manifests that are
+    older than this field."""
 
     @property
     def ref(self) -> Ref:

@@ -42,6 +42,7 @@ class Meter:
         self.seconds = 0.0
         self.cpu_seconds = 0.0
         self.peak_memory_bytes = 0
+        self.peak_process_bytes = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
 
@@ -61,7 +62,9 @@ class Meter:
     def _sample(self) -> None:
         process = psutil.Process()
         while True:
-            self.peak_memory_bytes = max(self.peak_memory_bytes, _resident(process))
+            sizes = _resident(process)
+            self.peak_memory_bytes = max(self.peak_memory_bytes, sum(sizes))
+            self.peak_process_bytes = max(self.peak_process_bytes, *sizes)
             if self._stop.wait(SAMPLE_SECONDS):
                 return
 
@@ -93,11 +96,12 @@ def library_versions() -> dict[str, str]:
     return found
 
 
-def _resident(process: psutil.Process) -> int:
-    total = 0
+def _resident(process: psutil.Process) -> list[int]:
+    """Bytes of a process and of each below it."""
+    sizes = [0]
     for member in (process, *process.children(recursive=True)):
         try:
-            total += member.memory_info().rss
+            sizes.append(member.memory_info().rss)
         except psutil.NoSuchProcess:
             continue  # ended between the listing and the look
-    return total
+    return sizes

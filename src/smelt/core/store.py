@@ -171,6 +171,7 @@ def _manifest(step: Step[Artifact], work: Work, *, counts: Counts, meter: Meter,
         seconds=round(meter.seconds, 3),
         cpu_seconds=round(meter.cpu_seconds + sum(record.cpu_seconds for record in records), 3),
         peak_memory_bytes=meter.peak_memory_bytes,
+        peak_process_bytes=meter.peak_process_bytes,
     )
 
 
