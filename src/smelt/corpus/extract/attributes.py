@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from smelt.corpus.measures.kernels import inner
 
 from smelt.corpus.extract.page import Page
 from smelt.corpus.extract.tags import (
@@ -38,7 +39,7 @@ MAX_TOKENS = 24
 DISPLAY, NONE = (np.frombuffer(text, np.uint8) for text in (b"display", b"none"))
 
 
-@numba.njit
+@inner
 def read_attributes(page: Page, element: Any, at: int, keep: bool) -> tuple[int, bool]:
     """Reads a tag from behind its name; gives where it ends, and whether it closes itself."""
     data, closes_itself = page.data, False
@@ -56,7 +57,7 @@ def read_attributes(page: Page, element: Any, at: int, keep: bool) -> tuple[int,
     return min(at + 1, len(data)), closes_itself
 
 
-@numba.njit
+@inner
 def read_attribute_name(data: NDArray[np.uint8], at: int) -> tuple[int, np.uint64]:
     """Where a name ends, at least a byte on, and its hash in lower case."""
     state, first = FNV_BASIS, at
@@ -69,7 +70,7 @@ def read_attribute_name(data: NDArray[np.uint8], at: int) -> tuple[int, np.uint6
     return at, state
 
 
-@numba.njit
+@inner
 def read_value(data: NDArray[np.uint8], at: int) -> tuple[int, int, int]:
     """Where the value of an attribute begins and ends, and where the next attribute may begin."""
     place = skip_space(data, at)
@@ -87,7 +88,7 @@ def read_value(data: NDArray[np.uint8], at: int) -> tuple[int, int, int]:
     return first, last, last
 
 
-@numba.njit
+@inner
 def skip_space(data: NDArray[np.uint8], at: int) -> int:
     """The next byte that is no white space."""
     while at < len(data) and IS_SPACE[data[at]]:
@@ -95,7 +96,7 @@ def skip_space(data: NDArray[np.uint8], at: int) -> int:
     return at
 
 
-@numba.njit
+@inner
 def take_attribute(page: Page, element: Any, name: int, first: int, last: int) -> None:
     """Keeps what an attribute says."""
     if name in (CLASS, ID, ROLE, ITEMPROP, TESTID, ARIA_LABEL):
@@ -112,7 +113,7 @@ def take_attribute(page: Page, element: Any, name: int, first: int, last: int) -
         element.style |= HIDDEN
 
 
-@numba.njit
+@inner
 def add_tokens(page: Page, at: int, end: int) -> None:
     """Keeps the words of a value, cut at capitals and at all that is no letter: `sideBar--left` is side, bar, left."""
     state, length, added, was_small = FNV_BASIS, 0, 0, False
@@ -130,7 +131,7 @@ def add_tokens(page: Page, at: int, end: int) -> None:
         was_small = is_letter(byte) and byte >= 97
 
 
-@numba.njit
+@inner
 def find(data: NDArray[np.uint8], wanted: NDArray[np.uint8], at: int, end: int) -> int:
     """Where bytes are found first, `end` where they are not."""
     for place in range(at, end - len(wanted) + 1):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,7 +20,7 @@ from smelt.corpus.extract.tags import (
     is_letter,
 )
 from smelt.corpus.measures.characters import IDEOGRAPH, N_CODES, PUNCTUATION, SPACE, character_classes
-from smelt.corpus.measures.kernels import decode
+from smelt.corpus.measures.kernels import decode, inner
 
 BLANK, WORD, OWN_WORD, WIDE = 1, 2, 4, 8
 """Bits: white space; part of a word; a word by itself; East Asian, so that lines are joined without a space."""
@@ -49,7 +48,7 @@ def text_classes() -> NDArray[np.uint8]:
     return classes
 
 
-@numba.njit
+@inner
 def next_character(data: NDArray[np.uint8], at: int, end: int) -> tuple[int, int]:
     """The code point at byte `at`, a character reference decoded, and where the next starts."""
     code = int(data[at])
@@ -61,7 +60,7 @@ def next_character(data: NDArray[np.uint8], at: int, end: int) -> tuple[int, int
     return code, min(following, end)
 
 
-@numba.njit
+@inner
 def decode_reference(data: NDArray[np.uint8], at: int, end: int) -> tuple[int, int]:
     """The character that `&...` stands for; the ampersand where it stands for none."""
     if at + 1 < end and data[at + 1] == NUMBER_SIGN:
@@ -80,7 +79,7 @@ def decode_reference(data: NDArray[np.uint8], at: int, end: int) -> tuple[int, i
     return code, following
 
 
-@numba.njit
+@inner
 def decode_number(data: NDArray[np.uint8], at: int, end: int) -> tuple[int, int]:
     """The character that `&#...` stands for; the ampersand where no digits follow."""
     place, base = at + 2, 10
@@ -100,7 +99,7 @@ def decode_number(data: NDArray[np.uint8], at: int, end: int) -> tuple[int, int]
     return allowed(code), place
 
 
-@numba.njit
+@inner
 def digit_of(byte: int) -> int:
     """The value of a digit, up to f; 16 for any other byte."""
     if is_digit(byte):
@@ -110,7 +109,7 @@ def digit_of(byte: int) -> int:
     return 16
 
 
-@numba.njit
+@inner
 def allowed(code: int) -> int:
     """The code point that a numeric reference means."""
     if 0x80 <= code < 0xA0:

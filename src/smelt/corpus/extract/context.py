@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
 from smelt.corpus.extract.features import ANCESTORS, BESIDES, FAR, ROWS, SUMMED, counting_table, next_around
 from smelt.corpus.extract.page import ELEMENTS, RECORDS
-from smelt.corpus.measures.kernels import GOLDEN, ONE, Table
+from smelt.corpus.measures.kernels import GOLDEN, ONE, Table, inner
 
 REACHES = (2, 5, 12, 30)
 """Blocks before and behind whose mean probability is seen."""
@@ -29,14 +28,14 @@ FLOATS = types.Array(types.float32, 1, "C")
 LITTLE = 1e-3  # keeps ratios of nothing finite
 
 
-@numba.njit
+@inner
 def look(elements: Any, sums: Any, e: int) -> np.uint64:
     """A key that elements share which look alike and whose parents do."""
     key = sums[e].signature * GOLDEN
     return key ^ sums[elements[e].parent].signature if e > 0 else key
 
 
-@numba.njit
+@inner
 def slot_of(table: Table, key: np.uint64) -> int:
     """The slot of a key, taken for it where it had none."""
     key |= ONE
@@ -48,7 +47,7 @@ def slot_of(table: Table, key: np.uint64) -> int:
     return np.int64(slot)
 
 
-@numba.njit
+@inner
 def sum_alike(blocks: Any, n: int, elements: Any, sums: Any, p: NDArray[np.float32], alike: NDArray[np.float32]) -> None:
     """Fills `alike` (n, 2): probability and words over all blocks whose elements look like a block's."""
     table = counting_table(n)
@@ -62,7 +61,7 @@ def sum_alike(blocks: Any, n: int, elements: Any, sums: Any, p: NDArray[np.float
         alike[i] = totals[slots[i]]
 
 
-@numba.njit
+@inner
 def sum_up(blocks: Any, n: int, elements: Any, n_elements: int, p: NDArray[np.float32]) -> NDArray[np.float32]:
     """The expected words of main content within each element."""
     expected = np.zeros(n_elements, np.float32)
@@ -73,7 +72,7 @@ def sum_up(blocks: Any, n: int, elements: Any, n_elements: int, p: NDArray[np.fl
     return expected
 
 
-@numba.njit
+@inner
 def write_means(rows: NDArray[np.float32], at: int, blocks: Any, n: int, p: NDArray[np.float32]) -> None:
     """For each of REACHES, the mean probability of the blocks around one, itself left out."""
     for k, reach in enumerate(REACHES):
@@ -91,7 +90,7 @@ def write_means(rows: NDArray[np.float32], at: int, blocks: Any, n: int, p: NDAr
                 rows[j, at + k] = (total - p[j] * own) / (weight - own + LITTLE)
 
 
-@numba.njit
+@inner
 def write_around(
     row: NDArray[np.float32], at: int, e: int, elements: Any, sums: Any, expected: NDArray[np.float32]
 ) -> int:
@@ -106,7 +105,7 @@ def write_around(
     return at
 
 
-@numba.njit
+@inner
 def write_distances(rows: NDArray[np.float32], at: int, blocks: Any, n: int, p: NDArray[np.float32]) -> None:
     """How many blocks ago, and how many ahead, a block is surely main content."""
     before, behind = -FAR, FAR * 1e3
@@ -120,7 +119,7 @@ def write_distances(rows: NDArray[np.float32], at: int, blocks: Any, n: int, p: 
             behind = i
 
 
-@numba.njit
+@inner
 def describe_context(
     elements: Any, n_elements: int, blocks: Any, n: int, sums: Any, p: NDArray[np.float32], rows: NDArray[np.float32], at: int
 ) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numba import from_dtype, types
 from numpy.typing import NDArray
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from smelt.corpus.extract.lexicon import WEIGHTS, heading_score, markup_score, text_score
 from smelt.corpus.extract.page import ELEMENTS, RECORDS
 from smelt.corpus.extract.tags import FNV_PRIME, HIDDEN, TAG, TAG_KINDS
-from smelt.corpus.measures.kernels import GOLDEN, ONE, Table, compiled, new_table
+from smelt.corpus.measures.kernels import GOLDEN, ONE, Table, compiled, inner, new_table
 
 CONTAINERS = (
     "nav header footer aside article main form table ul ol dl figure figcaption blockquote pre li button label section"
@@ -113,7 +112,7 @@ class Totals(NamedTuple):
     chain_most: float
 
 
-@numba.njit
+@inner
 def add_count(table: Table, key: np.uint64) -> int:
     """Counts a key; gives how often it has been counted."""
     key |= ONE
@@ -126,7 +125,7 @@ def add_count(table: Table, key: np.uint64) -> int:
     return table.values[slot]
 
 
-@numba.njit
+@inner
 def count_of(table: Table, key: np.uint64) -> int:
     """How often a key has been counted."""
     key |= ONE
@@ -137,7 +136,7 @@ def count_of(table: Table, key: np.uint64) -> int:
     return table.values[slot] if table.keys[slot] == key else 0
 
 
-@numba.njit
+@inner
 def counting_table(n_keys: int) -> Table:
     """An empty table for up to so many keys."""
     table = new_table(n_keys)
@@ -145,13 +144,13 @@ def counting_table(n_keys: int) -> Table:
     return table
 
 
-@numba.njit
+@inner
 def kin_key(elements: Any, sums: Any, e: int) -> np.uint64:
     """A key that elements share which look alike and have one parent."""
     return sums[e].signature ^ (np.uint64(elements[e].parent + 1) * GOLDEN)
 
 
-@numba.njit
+@inner
 def describe_elements(elements: Any, n: int, tokens: NDArray[np.uint32], markup: NDArray[np.float32], sums: Any) -> None:
     """What each element is, from its tokens and the elements around it."""
     table = counting_table(n)
@@ -175,7 +174,7 @@ def describe_elements(elements: Any, n: int, tokens: NDArray[np.uint32], markup:
         sums[e].alike = count_of(table, kin_key(elements, sums, e))
 
 
-@numba.njit
+@inner
 def add_up(elements: Any, n: int, blocks: Any, n_blocks: int, sums: Any) -> None:
     """What the blocks within each element amount to."""
     for i in range(n_blocks):
@@ -198,7 +197,7 @@ def add_up(elements: Any, n: int, blocks: Any, n_blocks: int, sums: Any) -> None
         around.paragraph_words += own.paragraph_words
 
 
-@numba.njit
+@inner
 def heading_level(inside: np.uint64) -> int:
     """1 to 6 in a heading, else 0."""
     for level in range(6, 0, -1):
@@ -207,7 +206,7 @@ def heading_level(inside: np.uint64) -> int:
     return 0
 
 
-@numba.njit
+@inner
 def score_blocks(blocks: Any, n: int, words: NDArray[np.uint32], text: NDArray[np.float32], sums: Any, scores: Any) -> None:
     """Lexicon scores of the blocks, and how many blocks say the same."""
     table = counting_table(n)
@@ -224,7 +223,7 @@ def score_blocks(blocks: Any, n: int, words: NDArray[np.uint32], text: NDArray[n
         scores[i].equals = count_of(table, blocks[i].hash)
 
 
-@numba.njit
+@inner
 def page_totals(blocks: Any, n: int, sums: Any, scores: Any) -> Totals:
     """What the page is like as a whole."""
     words = chars = link_chars = sentence_ends = digits = paragraph_words = long_blocks = 0.0
@@ -255,7 +254,7 @@ def page_totals(blocks: Any, n: int, sums: Any, scores: Any) -> Totals:
     )  # fmt: skip
 
 
-@numba.njit
+@inner
 def write_own(row: NDArray[np.float32], block: Any, element: Any) -> int:
     """Columns OWN."""
     chars, words = block.chars + 1.0, block.words + 1.0
@@ -273,7 +272,7 @@ def write_own(row: NDArray[np.float32], block: Any, element: Any) -> int:
     return 16
 
 
-@numba.njit
+@inner
 def write_neighbours(row: NDArray[np.float32], at: int, i: int, blocks: Any, n: int, elements: Any, scores: Any) -> int:
     """Columns BESIDE for each of BESIDES."""
     element = blocks[i].element
@@ -291,7 +290,7 @@ def write_neighbours(row: NDArray[np.float32], at: int, i: int, blocks: Any, n: 
     return at
 
 
-@numba.njit
+@inner
 def next_around(e: int, elements: Any, sums: Any) -> int:
     """The next element around one that holds more blocks than it; 0 at the top."""
     held = sums[e].blocks
@@ -301,7 +300,7 @@ def next_around(e: int, elements: Any, sums: Any) -> int:
     return max(e, 0)
 
 
-@numba.njit
+@inner
 def write_ancestors(row: NDArray[np.float32], at: int, e: int, elements: Any, sums: Any, total_words: float) -> int:
     """Columns AROUND for each of ANCESTORS."""
     for _ in range(ANCESTORS):
@@ -318,7 +317,7 @@ def write_ancestors(row: NDArray[np.float32], at: int, e: int, elements: Any, su
     return at
 
 
-@numba.njit
+@inner
 def write_page(row: NDArray[np.float32], at: int, chain: float, n: int, totals: Totals) -> int:
     """Columns PAGE."""
     words, chars = totals.words + 1.0, totals.chars + 1.0
@@ -331,7 +330,7 @@ def write_page(row: NDArray[np.float32], at: int, chain: float, n: int, totals: 
     return at + 17
 
 
-@numba.njit
+@inner
 def write_windows(rows: NDArray[np.float32], at: int, blocks: Any, n: int, scores: Any) -> None:
     """Columns WINDOW for each of WINDOWS, of all blocks: running sums over those around."""
     for reach in WINDOWS:

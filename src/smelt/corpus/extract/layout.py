@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from smelt.corpus.measures.kernels import inner
 
 from smelt.corpus.extract.tags import PRE, TAG, TAG_KINDS, TAG_STYLES
 
@@ -39,7 +40,7 @@ class Layout(NamedTuple):
     term: int
 
 
-@numba.njit
+@inner
 def number_places(elements: Any, n: int, blocks: Any, n_blocks: int, keep: NDArray[np.bool_]) -> NDArray[np.int32]:
     """For each element, the columns ORDINAL, HELD and IS_LAYOUT."""
     places = np.zeros((n, 3), np.int32)
@@ -64,7 +65,7 @@ def number_places(elements: Any, n: int, blocks: Any, n_blocks: int, keep: NDArr
     return places
 
 
-@numba.njit
+@inner
 def layout_of(elements: Any, e: int, places: NDArray[np.int32]) -> Layout:
     """Where a block in element e stands."""
     heading = pre = item = list_depth = indent = quotes = cell = row = table = term = 0

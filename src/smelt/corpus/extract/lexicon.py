@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from smelt.corpus.measures.kernels import GOLDEN, HALF
+from smelt.corpus.measures.kernels import GOLDEN, HALF, inner
 
 BITS = 18
 MASK = np.uint64(2**BITS - 1)
@@ -24,31 +23,31 @@ PHRASE = 8
 WEIGHTS = types.Array(types.float32, 1, "C", readonly=True)
 
 
-@numba.njit
+@inner
 def tag_place(tag: int) -> int:
     """Where the weight of a tag lies."""
     return ((np.uint64(tag) + TAG_SALT) * GOLDEN >> HALF) & MASK
 
 
-@numba.njit
+@inner
 def token_place(token: np.uint32) -> int:
     """Where the weight of a token, or of a word, lies."""
     return np.uint64(token) & MASK
 
 
-@numba.njit
+@inner
 def heading_place(word: np.uint32) -> int:
     """Where the weight of a word in the heading above lies."""
     return ((np.uint64(word) ^ HEADING_SALT) * GOLDEN >> HALF) & MASK
 
 
-@numba.njit
+@inner
 def phrase_place(block: Any) -> int:
     """Where the weight of a short block as a whole lies."""
     return ((block.hash ^ BLOCK_SALT) * GOLDEN >> HALF) & MASK
 
 
-@numba.njit
+@inner
 def markup_score(element: Any, following: Any, tokens: NDArray[np.uint32], markup: NDArray[np.float32]) -> float:
     """The weights of an element's tag and tokens; `following` is the next element, where its tokens end."""
     score = markup[tag_place(element.tag)]
@@ -57,7 +56,7 @@ def markup_score(element: Any, following: Any, tokens: NDArray[np.uint32], marku
     return score
 
 
-@numba.njit
+@inner
 def text_score(block: Any, words: NDArray[np.uint32], text: NDArray[np.float32]) -> float:
     """The weights of a block's words, and of it as a phrase."""
     score = np.float32(0)
@@ -66,7 +65,7 @@ def text_score(block: Any, words: NDArray[np.uint32], text: NDArray[np.float32])
     return score + text[phrase_place(block)] if block.words <= PHRASE else score
 
 
-@numba.njit
+@inner
 def heading_score(block: Any, words: NDArray[np.uint32], text: NDArray[np.float32]) -> float:
     """The weights of a block's words for what stands under it, were it a heading."""
     score = np.float32(0)

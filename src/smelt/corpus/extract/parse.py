@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
@@ -35,7 +34,7 @@ from smelt.corpus.extract.tags import (
     is_letter,
 )
 from smelt.corpus.extract.text import read_text
-from smelt.corpus.measures.kernels import BYTES, compiled
+from smelt.corpus.measures.kernels import BYTES, compiled, inner
 
 LESS, GREATER, SLASH, BANG, QUESTION, DASH = b"<>/!?-"
 A, BR, P, SPAN, TITLE, TABLE = (TAG[name] for name in ("a", "br", "p", "span", "title", "table"))
@@ -54,7 +53,7 @@ IS_LOOSE[[TAG[name] for name in ("div", "p", "address")]] = True
 """Blocks that a new list item closes with the one before (WHATWG, 13.2.6.4.7)."""
 
 
-@numba.njit
+@inner
 def opens_markup(data: NDArray[np.uint8], at: int) -> bool:
     """Whether a tag or a comment begins at a byte."""
     if data[at] != LESS or at + 1 >= len(data):
@@ -63,7 +62,7 @@ def opens_markup(data: NDArray[np.uint8], at: int) -> bool:
     return is_letter(following) or following == SLASH or following == BANG or following == QUESTION
 
 
-@numba.njit
+@inner
 def end_page(page: Page) -> None:
     """Writes where the last element's tokens, and the last block's pieces and words, end."""
     page.elements[page.state.elements].first_token = page.state.tokens
@@ -71,7 +70,7 @@ def end_page(page: Page) -> None:
     page.blocks[page.state.blocks].first_word = page.state.words
 
 
-@numba.njit
+@inner
 def skip_comment(data: NDArray[np.uint8], at: int) -> int:
     """Where the text goes on behind a comment, a doctype or an instruction."""
     if at + 3 < len(data) and data[at + 2] == DASH and data[at + 3] == DASH:
@@ -86,7 +85,7 @@ def skip_comment(data: NDArray[np.uint8], at: int) -> int:
     return skip_to_end_of_tag(data, at)
 
 
-@numba.njit
+@inner
 def skip_to_end_of_tag(data: NDArray[np.uint8], at: int) -> int:
     """The byte behind the next `>`."""
     while at < len(data) and data[at] != GREATER:
@@ -94,7 +93,7 @@ def skip_to_end_of_tag(data: NDArray[np.uint8], at: int) -> int:
     return min(at + 1, len(data))
 
 
-@numba.njit
+@inner
 def read_name(data: NDArray[np.uint8], at: int) -> tuple[int, np.uint64]:
     """Where a tag's name ends, and its hash in lower case."""
     state = FNV_BASIS
@@ -104,7 +103,7 @@ def read_name(data: NDArray[np.uint8], at: int) -> tuple[int, np.uint64]:
     return at, state
 
 
-@numba.njit
+@inner
 def read_end_tag(page: Page, at: int) -> int:
     """Closes what an end tag closes, and gives where the text goes on."""
     at, name = read_name(page.data, at + 2)
@@ -118,7 +117,7 @@ def read_end_tag(page: Page, at: int) -> int:
     return skip_to_end_of_tag(page.data, at)
 
 
-@numba.njit
+@inner
 def close(page: Page, tag: int, name: np.uint64) -> None:
     """Closes the innermost open element of a tag, and all in it, unless it lies outside of a block or a cell."""
     level = page.state.depth - 1
@@ -141,13 +140,13 @@ def close(page: Page, tag: int, name: np.uint64) -> None:
         close_down_to(page, level)
 
 
-@numba.njit
+@inner
 def is_named(page: Page, level: int, name: np.uint64) -> bool:
     """Whether an open element that is not listed has a name: its first token."""
     return page.tokens[page.elements[page.stack[level]].first_token] == np.uint32(name)
 
 
-@numba.njit
+@inner
 def close_down_to(page: Page, level: int) -> None:
     """Closes all open elements from a level on."""
     for closed in range(level, page.state.depth):
@@ -160,7 +159,7 @@ def close_down_to(page: Page, level: int) -> None:
         page.state.skipped_from = 0
 
 
-@numba.njit
+@inner
 def read_start_tag(page: Page, at: int) -> int:
     """Opens an element, and gives where its text begins; behind its end where the text is raw."""
     end, name = read_name(page.data, at + 1)
@@ -185,7 +184,7 @@ def read_start_tag(page: Page, at: int) -> int:
     return end
 
 
-@numba.njit
+@inner
 def open_element(page: Page, tag: int) -> None:
     """Writes a new element, and opens it."""
     number, depth = page.state.elements, page.state.depth
@@ -200,7 +199,7 @@ def open_element(page: Page, tag: int) -> None:
     page.state.elements, page.state.depth = number + 1, depth + 1
 
 
-@numba.njit
+@inner
 def settle(page: Page, number: int, tag: int, closes_itself: bool) -> None:
     """What follows from an element that has been opened, its attributes known."""
     element, level = page.elements[number], page.state.depth - 1
@@ -216,7 +215,7 @@ def settle(page: Page, number: int, tag: int, closes_itself: bool) -> None:
         page.state.skipped_from = level
 
 
-@numba.njit
+@inner
 def close_implied(page: Page, tag: int) -> None:
     """Closes the open elements that a start tag ends: a paragraph, an item, a cell, a link."""
     if TAG_KINDS[tag] & BLOCK:
@@ -236,7 +235,7 @@ def close_implied(page: Page, tag: int) -> None:
             close_down_to(page, level)
 
 
-@numba.njit
+@inner
 def close_sibling(page: Page, family: int) -> None:
     """Closes the open element of the same family, where it is in the same list or table."""
     level = page.state.depth - 1
@@ -253,7 +252,7 @@ def close_sibling(page: Page, family: int) -> None:
         level -= 1
 
 
-@numba.njit
+@inner
 def skip_raw(page: Page, tag: int, at: int, name: np.uint64) -> int:
     """The byte behind the end tag of raw text that begins at a byte; notes where the title is."""
     data, end = page.data, at
@@ -270,7 +269,7 @@ def skip_raw(page: Page, tag: int, at: int, name: np.uint64) -> int:
     return skip_to_end_of_tag(data, end)
 
 
-@numba.njit
+@inner
 def add_break(page: Page) -> None:
     """Breaks the line in a block that is open."""
     if page.state.is_open and page.state.skipped_from == 0:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numba import from_dtype, types
 from numpy.typing import NDArray
@@ -21,7 +20,7 @@ from smelt.corpus.extract.characters import BLANK, WIDE, next_character
 from smelt.corpus.extract.layout import ORDINAL, HELD, Layout, layout_of, number_places
 from smelt.corpus.extract.page import ELEMENTS, PIECES, RECORDS
 from smelt.corpus.extract.tags import CODE, EMPHASIS, IS_SPACE, PRE, STRONG, is_digit, is_letter
-from smelt.corpus.measures.kernels import BYTES, compiled
+from smelt.corpus.measures.kernels import BYTES, compiled, inner
 
 WRITER = np.dtype(
     [
@@ -62,7 +61,7 @@ class Source(NamedTuple):
     writer: Any
 
 
-@numba.njit
+@inner
 def put(source: Source, byte: int) -> None:
     """Writes a byte, where there is room."""
     if source.writer.at < len(source.out):
@@ -70,14 +69,14 @@ def put(source: Source, byte: int) -> None:
     source.writer.at += 1
 
 
-@numba.njit
+@inner
 def put_times(source: Source, byte: int, times: int) -> None:
     """Writes a byte again and again."""
     for _ in range(times):
         put(source, byte)
 
 
-@numba.njit
+@inner
 def put_code(source: Source, code: int) -> None:
     """Writes a code point as UTF-8."""
     if code < 0x80:
@@ -96,7 +95,7 @@ def put_code(source: Source, code: int) -> None:
         put(source, 0x80 | code & 0x3F)
 
 
-@numba.njit
+@inner
 def put_number(source: Source, number: int) -> None:
     """Writes a number in decimal digits."""
     scale = 1
@@ -107,7 +106,7 @@ def put_number(source: Source, number: int) -> None:
         scale //= 10
 
 
-@numba.njit
+@inner
 def put_newline(source: Source) -> None:
     """Begins a line of the block."""
     put(source, NEWLINE)
@@ -117,7 +116,7 @@ def put_newline(source: Source) -> None:
     put_times(source, SPACE, source.writer.indent)
 
 
-@numba.njit
+@inner
 def put_link_end(source: Source) -> None:
     """Closes the open link: its address, as the page has it."""
     element, data = source.elements[source.writer.link], source.data
@@ -139,7 +138,7 @@ def put_link_end(source: Source) -> None:
     put(source, CLOSE_PAREN)
 
 
-@numba.njit
+@inner
 def leads_somewhere(source: Source, link: int) -> bool:
     """Whether a link has an address worth keeping."""
     element = source.elements[link]
@@ -152,7 +151,7 @@ def leads_somewhere(source: Source, link: int) -> bool:
     return same < len(SCRIPT)
 
 
-@numba.njit
+@inner
 def close_marks(source: Source, style: int, link: int) -> None:
     """Closes what is open and not wanted any more, and all within it."""
     writer = source.writer
@@ -172,7 +171,7 @@ def close_marks(source: Source, style: int, link: int) -> None:
         writer.link = 0
 
 
-@numba.njit
+@inner
 def open_marks(source: Source, style: int, link: int) -> None:
     """Opens what is wanted and not open."""
     writer = source.writer
@@ -189,7 +188,7 @@ def open_marks(source: Source, style: int, link: int) -> None:
     writer.style |= opens
 
 
-@numba.njit
+@inner
 def put_waiting(source: Source, code: int, one_line: bool) -> None:
     """Writes the white space that waits before a character."""
     writer = source.writer
@@ -204,7 +203,7 @@ def put_waiting(source: Source, code: int, one_line: bool) -> None:
     writer.space = writer.breaks = 0
 
 
-@numba.njit
+@inner
 def put_flowing(source: Source, piece: Any, style: int, link: int, one_line: bool) -> None:
     """Writes a piece of text whose white space is one space."""
     writer, at = source.writer, piece.start
@@ -227,7 +226,7 @@ def put_flowing(source: Source, piece: Any, style: int, link: int, one_line: boo
         at = following
 
 
-@numba.njit
+@inner
 def put_verbatim(source: Source, piece: Any) -> None:
     """Writes a piece of preformatted text; its last line ends are kept waiting, since they may be the block's last."""
     writer, at = source.writer, piece.start
@@ -249,7 +248,7 @@ def put_verbatim(source: Source, piece: Any) -> None:
         at = following
 
 
-@numba.njit
+@inner
 def put_pieces(source: Source, block: Any, following: Any, layout: Layout) -> None:
     """Writes the text of a block; `following` is the next block, where its pieces end."""
     writer = source.writer
@@ -272,7 +271,7 @@ def put_pieces(source: Source, block: Any, following: Any, layout: Layout) -> No
     writer.last = writer.space = writer.breaks = 0
 
 
-@numba.njit
+@inner
 def put_language(source: Source, e: int, levels: int) -> bool:
     """Writes the language that a class of an element, or of those around it, names."""
     while e > 0 and levels > 0:
@@ -291,13 +290,13 @@ def put_language(source: Source, e: int, levels: int) -> bool:
     return False
 
 
-@numba.njit
+@inner
 def names_language(byte: int) -> bool:
     """Whether a byte may stand in the name of a programming language."""
     return is_letter(byte) or is_digit(byte) or byte == PLUS or byte == HASH or byte == DASH
 
 
-@numba.njit
+@inner
 def find_prefix(data: NDArray[np.uint8], prefix: NDArray[np.uint8], at: int, end: int) -> int:
     """The byte behind a prefix of one of the classes between two bytes, `end` where there is none."""
     first = at
@@ -311,7 +310,7 @@ def find_prefix(data: NDArray[np.uint8], prefix: NDArray[np.uint8], at: int, end
     return end
 
 
-@numba.njit
+@inner
 def longest_ticks(source: Source, first: int, end: int) -> int:
     """The longest run of backticks in some pieces."""
     longest = 0
@@ -323,7 +322,7 @@ def longest_ticks(source: Source, first: int, end: int) -> int:
     return longest
 
 
-@numba.njit
+@inner
 def put_between(source: Source, before: Layout, now: Layout) -> None:
     """Parts a block from the one before."""
     if before.pre and now.pre == before.pre:
@@ -342,7 +341,7 @@ def put_between(source: Source, before: Layout, now: Layout) -> None:
         put_times(source, NEWLINE, 1 if is_tight else 2)
 
 
-@numba.njit
+@inner
 def put_cells(source: Source, n: int) -> None:
     """Ends n cells of a row."""
     for _ in range(n):
@@ -351,7 +350,7 @@ def put_cells(source: Source, n: int) -> None:
     put(source, SPACE)
 
 
-@numba.njit
+@inner
 def put_row_end(source: Source, layout: Layout, is_head: bool) -> None:
     """Ends a row, and rules it off where it is a table's first."""
     n_cells = source.places[layout.row, HELD]
@@ -367,7 +366,7 @@ def put_row_end(source: Source, layout: Layout, is_head: bool) -> None:
         put(source, PIPE)
 
 
-@numba.njit
+@inner
 def put_opening(source: Source, before: Layout, now: Layout) -> None:
     """Writes what a block begins with in Markdown."""
     writer = source.writer
@@ -397,7 +396,7 @@ def put_opening(source: Source, before: Layout, now: Layout) -> None:
         put(source, SPACE)
 
 
-@numba.njit
+@inner
 def has_text(source: Source, block: Any, following: Any) -> bool:
     """Whether anything of a block can be seen."""
     for k in range(block.first_piece, following.first_piece):
@@ -409,7 +408,7 @@ def has_text(source: Source, block: Any, following: Any) -> bool:
     return False
 
 
-@numba.njit
+@inner
 def put_fence(source: Source, block: Any, following: Any, layout: Layout, opens: bool) -> None:
     """Opens or closes a block of code."""
     ticks = max(3, longest_ticks(source, block.first_piece, following.first_piece) + 1)

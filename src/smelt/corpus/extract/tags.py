@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import html.entities
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from smelt.corpus.measures.kernels import inner
 
 BLOCKS = (
     "html head body div p h1 h2 h3 h4 h5 h6 ul ol li dl dt dd table tbody thead tfoot tr td th caption nav header footer"
@@ -79,7 +80,7 @@ WINDOWS_1252 = np.array([ord(bytes([c]).decode("cp1252", "replace")) for c in ra
 REPLACEMENT = 0xFFFD
 
 
-@numba.njit
+@inner
 def find_name(keys: NDArray[np.uint64], values: NDArray[np.int32], key: np.uint64) -> int:
     """The number kept for a name's hash, 0 where there is none."""
     mask = np.uint64(len(keys) - 1)
@@ -91,13 +92,13 @@ def find_name(keys: NDArray[np.uint64], values: NDArray[np.int32], key: np.uint6
     return 0
 
 
-@numba.njit
+@inner
 def is_letter(byte: int) -> bool:
     """Whether a byte is an ASCII letter."""
     return 97 <= (byte | 32) <= 122
 
 
-@numba.njit
+@inner
 def is_digit(byte: int) -> bool:
     """Whether a byte is an ASCII digit."""
     return 48 <= byte <= 57

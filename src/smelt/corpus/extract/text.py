@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
 from smelt.corpus.extract.characters import BLANK, OWN_WORD, WORD, next_character
 from smelt.corpus.extract.page import Page
 from smelt.corpus.extract.tags import BLOCK, FNV_BASIS, FNV_PRIME, IS_SPACE, LOWER, STRONG, TAG_KINDS, is_digit
+from smelt.corpus.measures.kernels import inner
 
 COMMAS, ENDS = np.array([ord(c) for c in ",，、،"]), np.array([ord(c) for c in ".!?"])
 WIDE_ENDS = np.array([ord(c) for c in "。！？．।؟"])
 QUOTE = ord('"')
 
 
-@numba.njit
+@inner
 def read_text(page: Page, at: int, end: int) -> None:
     """Adds the bytes from `at` to `end` to the open block, or to a new one; white space alone opens none."""
     if not page.state.is_open:
@@ -38,7 +38,7 @@ def read_text(page: Page, at: int, end: int) -> None:
         block.strong_chars += block.chars - chars
 
 
-@numba.njit
+@inner
 def open_block(page: Page) -> None:
     """Begins a block, in the innermost open element that breaks lines."""
     level = page.state.depth - 1
@@ -56,7 +56,7 @@ def open_block(page: Page) -> None:
     page.state.is_open = 1
 
 
-@numba.njit
+@inner
 def count_text(page: Page, block: Any, at: int, end: int) -> None:
     """Counts the characters and words of a run of text into its block, and keeps the words' hashes."""
     data, classes = page.data, page.classes
@@ -88,7 +88,7 @@ def count_text(page: Page, block: Any, at: int, end: int) -> None:
         add_word(page, block, word)
 
 
-@numba.njit
+@inner
 def add_word(page: Page, block: Any, word: np.uint64) -> None:
     """Keeps the hash of a word."""
     page.words[page.state.words] = np.uint32(word >> np.uint64(16))
@@ -96,7 +96,7 @@ def add_word(page: Page, block: Any, word: np.uint64) -> None:
     block.hash = (block.hash ^ word) * FNV_PRIME
 
 
-@numba.njit
+@inner
 def count_punctuation(block: Any, code: int, ends_word: bool) -> None:
     """Counts commas, and the marks that end sentences."""
     for comma in COMMAS:

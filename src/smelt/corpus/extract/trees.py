@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
+
+from smelt.corpus.measures.kernels import inner
 
 DEPTH = 6
 SPLITS, LEAVES = 2**DEPTH - 1, 2**DEPTH
@@ -35,7 +36,7 @@ TREES = types.NamedTuple(
 )
 
 
-@numba.njit
+@inner
 def add_trees(rows: NDArray[np.float32], n: int, trees: Trees, p: NDArray[np.float32]) -> None:
     """Writes the probabilities of the first n rows."""
     p[:n] = 0
