@@ -4,8 +4,10 @@ The sources in the order in which they are believed, the first plausible one cou
 
     declared    meta tags and JSON-LD that say `published`, microdata, `<time pubdate>`: made for machines
     address     /2019/03/07/ in the URL: set once, when the page was made
-    marked      `<time datetime>` near the headline
+    marked      `<time datetime>`, and elements whose class says that they hold a date
     visible     a date in words near the headline: a reader's source, but an event's date looks the same
+    month       /2019/03/ in the URL
+    anywhere    the first date in words in the body
     modified    what is declared as last change: at least an upper bound
     server      the HTTP header `Last-Modified`: pages made on demand carry the time of the request
 
@@ -22,13 +24,22 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_tz
-from itertools import chain
+from itertools import chain, islice
 from typing import Literal
 
-from smelt.corpus.extract.markup import Markup, Object, read_markup, string_of, tags, text_of, types_of
+from smelt.corpus.extract.markup import (
+    Markup,
+    Object,
+    marked_tags,
+    read_markup,
+    string_of,
+    tags,
+    text_of,
+    types_of,
+)
 from smelt.errors import InputError
 
-Source = Literal["declared", "address", "marked", "visible", "modified", "server"]
+Source = Literal["declared", "address", "marked", "visible", "month", "anywhere", "modified", "server"]
 Refusal = Literal["unreadable", "no_such_day", "epoch", "too_early", "future"]
 
 EARLIEST = "1990"
@@ -58,11 +69,18 @@ MODIFIED = (
     "dcterms.modified",
     "dc.date.modified",
     "last-modified",
+    "cludo:date",
     "revised",
 )
 DATE_CHARACTERS, URL_CHARACTERS = 200, 2_000
 MARKED = 20
-"""`<time>` elements that are looked at."""
+"""Elements of a kind that are looked at."""
+DATED = ("date", "Date", "publish", "posted", "timestamp", "meta", "time")
+"""In the class, id or itemprop of an element that holds a date, the surest first."""
+BEFORE_YEAR, BEHIND_YEAR = 24, 14
+"""Characters in which the rest of a date stands around its year: "the 27th of September, "."""
+MARKED_CHARACTERS = 300
+"""Of markup behind the tag of such an element."""
 NEAR_BEFORE, NEAR_AFTER = 4_000, 8_000
 """Characters of markup around the headline in which a date counts as its own (taste)."""
 
@@ -70,18 +88,18 @@ _MONTHS = {
     name: number
     for number, names in enumerate(
         (
-            "january januar janvier enero gennaio januari janeiro jan ene gen jänner",
-            "february februar février febrero febbraio februari fevereiro feb fév",
-            "march märz mars marzo maart março mar mär",
-            "april avril abril aprile apr avr abr",
-            "may mai mayo maggio mei maio mag",
-            "june juni juin junio giugno junho jun giu",
-            "july juli juillet julio luglio julho jul lug",
-            "august août agosto augustus aug ago aoû",
-            "september septembre septiembre settembre setembro sep sept set",
-            "october oktober octobre octubre ottobre outubro oct okt ott",
-            "november novembre noviembre novembro nov",
-            "december dezember décembre diciembre dicembre dezembro dec dez déc dic",
+            "january januar janvier enero gennaio januari janeiro jan ene gen jänner января",
+            "february februar février febrero febbraio februari fevereiro feb fév февраля",
+            "march märz mars marzo maart março mar mär марта",
+            "april avril abril aprile apr avr abr апреля",
+            "may mai mayo maggio mei maio mag мая",
+            "june juni juin junio giugno junho jun giu июня",
+            "july juli juillet julio luglio julho jul lug июля",
+            "august août agosto augustus aug ago aoû августа",
+            "september septembre septiembre settembre setembro sep sept set сентября",
+            "october oktober octobre octubre ottobre outubro oct okt ott октября",
+            "november novembre noviembre novembro nov ноября",
+            "december dezember décembre diciembre dicembre dezembro dec dez déc dic декабря",
         ),
         start=1,
     )
@@ -97,9 +115,11 @@ _FORMS = re.compile(
     r"|(?<![\d/])(?P<a>\d{1,2})[/-](?P<b>\d{1,2})[/-](?P<y6>(?:19|20)\d{2})(?![\d/])",
     re.IGNORECASE,
 )
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _BARE = re.compile(r"(?P<y>\d{4})(?:-?(?P<m>\d{2})(?:-?(?P<d>\d{2}))?)?(?:$|[T ]\d)")
 _ADDRESS = re.compile(
-    r"[/._-](?P<y>(?:19|20)\d{2})(?P<by>[/._-]?)(?P<m>0[1-9]|1[0-2])(?:(?P=by)(?P<d>0[1-9]|[12]\d|3[01]))?(?=[/._-]|$|\D)"
+    r"(?<!\d)(?P<y>(?:19|20)\d{2})(?:(?P<by>[/._-])(?P<m>0?[1-9]|1[0-2])(?!\d)(?:(?P=by)(?P<d>0?[1-9]|[12]\d|3[01])(?!\d))?"
+    r"|(?P<m2>0[1-9]|1[0-2])(?P<d2>0[1-9]|[12]\d|3[01])(?!\d))"
 )
 
 
@@ -140,7 +160,11 @@ def find_date(
 
 
 def date_of(
-    markup: Markup, *, url: str | None = None, crawled: str | None = None, headers: Mapping[str, str] | None = None
+    markup: Markup,
+    *,
+    url: str | None = None,
+    crawled: str | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Dating:
     """The date of a page whose markup has been read."""
     refused: Refusal | None = None
@@ -172,10 +196,12 @@ def parse_date(text: str, *, latest: str = LATEST, earliest: str = EARLIEST) -> 
 
 def _candidates(markup: Markup, url: str | None, headers: Mapping[str, str]) -> Iterator[tuple[Source, str]]:
     for source, texts in (
+        ("address", _address(url, parts=3)),
         ("declared", _published(markup)),
-        ("address", _address(url)),
-        ("marked", _marked(markup)),
+        ("marked", chain(_timed(markup), _marked(markup))),
         ("visible", _visible(markup)),
+        ("month", _address(url, parts=2)),
+        ("anywhere", _dates_in(markup.body)),
         ("modified", _modified(markup)),
         ("server", _served(headers)),
     ):
@@ -186,6 +212,7 @@ def _published(markup: Markup) -> Iterator[str]:
     articles, posts, pages = (_of(markup, kind) for kind in (is_article, is_post, is_page))
     yield from _values(chain(articles, posts), "datePublished", "dateCreated")
     yield from markup.meta(*PUBLISHED)
+    yield from markup.meta(*(name for name in markup.metas if "publi" in name and ("date" in name or "time" in name)))
     yield from _values(pages, "datePublished")
 
 
@@ -227,29 +254,46 @@ def _values(things: Iterable[Object], *names: str) -> Iterator[str]:
                 yield value
 
 
-def _address(url: str | None) -> Iterator[str]:
-    match = _ADDRESS.search(urlsplit_path(url)) if url else None
-    if match:
-        yield "-".join(part for part in match.group("y", "m", "d") if part)
+def _address(url: str | None, *, parts: int) -> Iterator[str]:
+    match = _ADDRESS.search(_path(url)) if url else None
+    found = [part.zfill(2) for part in match.groups() if part and part.isdigit()] if match else []
+    if len(found) == parts:
+        yield "-".join(found)
 
 
-def urlsplit_path(url: str) -> str:
+def _path(url: str) -> str:
     """The path of a URL, without its query: a query's numbers are ids more often than dates."""
     return url[:URL_CHARACTERS].partition("?")[0].partition("#")[0]
 
 
-def _marked(markup: Markup) -> Iterator[str]:
-    found = [attributes for attributes, _ in tags(markup.body, "time")][:MARKED]
+def _timed(markup: Markup) -> Iterator[str]:
+    found = [attributes for attributes, _ in islice(tags(markup.body, "time"), MARKED)]
     for attributes in sorted(found, key=lambda attributes: "pubdate" not in attributes):  # stable: page order else
         if attributes.get("datetime"):
             yield attributes["datetime"]
 
 
+def _marked(markup: Markup) -> Iterator[str]:
+    """Attributes and texts of elements whose class, id or property speaks of a date."""
+    for attributes, end in islice(marked_tags(markup.body, *DATED), MARKED):
+        yield from (attributes[name] for name in ("content", "datetime", "title") if name in attributes)
+        yield from _dates_in(markup.body[end : end + MARKED_CHARACTERS])
+
+
 def _visible(markup: Markup) -> Iterator[str]:
     """Dates in words around the headline, behind it first."""
     headline = max(markup.body.find("<h1"), markup.body.find("<H1"), 0)
-    for part in (markup.body[headline : headline + NEAR_AFTER], markup.body[max(headline - NEAR_BEFORE, 0) : headline]):
-        yield from (match[0] for match in _FORMS.finditer(text_of(part)))
+    yield from _dates_in(markup.body[headline : headline + NEAR_AFTER])
+    yield from _dates_in(markup.body[max(headline - NEAR_BEFORE, 0) : headline])
+
+
+def _dates_in(html: str) -> Iterator[str]:
+    """The dates in words in a piece of markup: years are found first, since most text is far from any."""
+    text = text_of(html)
+    for year in _YEAR.finditer(text):
+        match = _FORMS.search(text, max(year.start() - BEFORE_YEAR, 0), year.end() + BEHIND_YEAR)
+        if match:
+            yield match[0]
 
 
 def _served(headers: Mapping[str, str]) -> Iterator[str]:

@@ -22,6 +22,8 @@ HEAD_CHARACTERS = 400_000
 BODY_CHARACTERS = 150_000
 TAGS = 1_000
 """Tags of a kind that are tried in a page."""
+MARKS, MARK_CHARACTERS = 300, 400
+"""Places of a word that are looked at, and how far from its tag's ends it may stand."""
 JSON_CHARACTERS = 2_000_000
 """Of one embedded object, and of all of a page together."""
 JSON_SCRIPTS = 40
@@ -100,6 +102,19 @@ def elements(html: str, name: str) -> Iterator[tuple[dict[str, str], str]]:
         end = max(window.find(closing), window.find(closing.upper()))
         if end >= 0:
             yield attributes, text_of(window[:end])
+
+
+def marked_tags(html: str, *words: str) -> Iterator[tuple[dict[str, str], int]]:
+    """The tags with a word in their class, id, rel or itemprop, and where they end; those of the first word first."""
+    for word in words:
+        for place in places(html, word, MARKS):
+            opening = html.rfind("<", max(place - MARK_CHARACTERS, 0), place)
+            if opening < 0 or html.find(">", opening, place) >= 0:
+                continue
+            end = html.find(">", place, place + MARK_CHARACTERS) + 1
+            attributes = attributes_of(html[opening:end])
+            if any(word in attributes.get(name, "") for name in ("class", "id", "rel", "itemprop")):
+                yield attributes, end
 
 
 def places(html: str, literal: str, limit: int = TAGS) -> list[int]:

@@ -17,14 +17,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from smelt.corpus.extract.dates import date_of, is_article, is_page, is_post
 from smelt.corpus.extract.markup import (
     Markup,
     Object,
-    attributes_of,
     elements,
-    places,
+    marked_tags,
     read_markup,
     string_of,
     text_of,
@@ -40,8 +40,10 @@ AUTHORS = (
 )
 SITES = ("og:site_name", "application-name", "apple-mobile-web-app-title", "twitter:site")
 HEADLINES = 8
-BYLINES = 40
-"""Places that speak of an author which are looked at."""
+BYLINES = ("author", "byline", "Author", "Byline")
+"""In the class, rel or itemprop of an element that holds the author's name."""
+MARKED, BYLINE_CHARACTERS = 40, 1_500
+"""Such elements that are looked at, and the markup behind their tag (taste)."""
 ENOUGH = 0.3
 """Words that a headline and a declared title share, over all of both, to be about the same."""
 
@@ -172,45 +174,25 @@ def _meta_authors(markup: Markup) -> list[str]:
 
 
 def _bylines(markup: Markup) -> list[str]:
-    """The first name that the body marks as an author's."""
-    for mark in ('itemprop="author"', 'rel="author"', "byline", "author"):
-        for place in places(markup.body, mark, BYLINES):
-            name = _marked_name(markup.body, place)
-            if name:
+    """The first name in an element that the body marks as an author's."""
+    for _, end in islice(marked_tags(markup.body, *BYLINES), MARKED):
+        for piece in _PIECE.split(_COMMENT.sub("", markup.body[end : end + BYLINE_CHARACTERS]))[:8]:
+            name = _name(text_of(piece))
+            if name and _NAME.fullmatch(name):
                 return [name]
     return []
-
-
-def _marked_name(body: str, place: int) -> str | None:
-    """The name in the element whose tag holds `place`, if there is one."""
-    opening = body.rfind("<", max(place - 400, 0), place)
-    if opening < 0 or ">" in body[opening:place]:
-        return None
-    end = body.find(">", place, place + 1_000)
-    if end < 0:
-        return None
-    marked = attributes_of(body[opening:end])
-    if (
-        "author" not in " ".join((marked.get("class", ""), marked.get("rel", ""), marked.get("itemprop", ""))).lower()
-        and "byline" not in marked.get("class", "").lower()
-    ):
-        return None
-    for piece in _PIECE.split(_COMMENT.sub("", body[end + 1 : end + 1_500]))[:8]:
-        name = _name(text_of(piece))
-        if name and _NAME.fullmatch(name):
-            return name
-    return None
 
 
 _PIECE = re.compile(r"<[^>]*>")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _BY = re.compile(
-    r"^\W*(?:written |posted |published |words |story |text )?(?:by|von|par|por|di|作者|文)\b\W*|^(?:作者|文)[:：/]?\s*",
+    r"^\W*(?:(?:written |posted |published |words |story |text )?(?:by|von|par|por|di)\b\W*|(?:作者|文)[:：/]?\s*)",
     re.IGNORECASE,
 )
 _NAME = re.compile(r"[^\W\d_][\w.'’-]*(?: [\w.'’-]+){0,4}")
 _NO_NAME = re.compile(
-    r"https?:|www\.|@|^\W*$|^(?:admin|administrator|author|authors|by|staff|editor|unknown|none|null|undefined|guest|about the author)$",
+    r"https?:|www\.|@|^\W*$|^(?:admin|administrator|authors?|about the author|by|staff|editor|unknown|none|null"
+    r"|undefined|guest)$",
     re.IGNORECASE,
 )
 
