@@ -2,14 +2,14 @@
 
 The sources in the order in which they are believed, the first plausible one counts:
 
-    declared    meta tags and JSON-LD that say `published`, microdata, `<time pubdate>`: made for machines
-    address     /2019/03/07/ in the URL: set once, when the page was made
+    address     /2019/03/07/ in the URL: set once, when the page was made, in the author's own time zone
+    declared    meta tags and JSON-LD that say `published`: made for machines, but some move with every change
     marked      `<time datetime>`, and elements whose class says that they hold a date
     visible     a date in words near the headline: a reader's source, but an event's date looks the same
     month       /2019/03/ in the URL
     anywhere    the first date in words in the body
     modified    what is declared as last change: at least an upper bound
-    server      the HTTP header `Last-Modified`: pages made on demand carry the time of the request
+    server      the HTTP header `Last-Modified`, unless it is of the day of `Date`: pages made on demand carry that
 
 A date that cannot be is refused, and the reason kept so that refusals can be counted: `unreadable`, `no_such_day`,
 `epoch` (1970-01-01, the zero of Unix clocks), `too_early` (before the web), `future` (after the crawl). The next source
@@ -195,7 +195,7 @@ def parse_date(text: str, *, latest: str = LATEST, earliest: str = EARLIEST) -> 
 
 
 def _candidates(markup: Markup, url: str | None, headers: Mapping[str, str]) -> Iterator[tuple[Source, str]]:
-    for source, texts in (
+    sources: tuple[tuple[Source, Iterator[str]], ...] = (
         ("address", _address(url, parts=3)),
         ("declared", _published(markup)),
         ("marked", chain(_timed(markup), _marked(markup))),
@@ -204,7 +204,8 @@ def _candidates(markup: Markup, url: str | None, headers: Mapping[str, str]) -> 
         ("anywhere", _dates_in(markup.body)),
         ("modified", _modified(markup)),
         ("server", _served(headers)),
-    ):
+    )
+    for source, texts in sources:
         yield from ((source, text) for text in texts)
 
 

@@ -143,7 +143,7 @@ def _author(markup: Markup) -> str | None:
 
 
 def _stated_authors(markup: Markup) -> list[str]:
-    people = {thing.get("@id"): thing for thing in markup.objects if "Person" in types_of(thing)}
+    people: dict[object, Object] = {thing.get("@id"): thing for thing in markup.objects if "Person" in types_of(thing)}
     for holds in (is_article, is_post, is_page):
         for thing in markup.objects:
             if any(map(holds, types_of(thing))):

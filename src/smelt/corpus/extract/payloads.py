@@ -58,13 +58,13 @@ def payload_html(html: str) -> str | None:
     what the markup shows. Those of known systems come first; of all others the longest is taken.
 
     >>> page = '<script type="application/ld+json">{"@type": "Product", "description": "%s"}</script><div id=root>'
-    >>> str(payload_html(page % ("Melts iron at 1600 degrees. " * 9)))[:43]
-    '<article><p>Melts iron at 1600 degrees. Mel'
+    >>> str(payload_html(page % ("Melts iron at 1600 degrees. " * 9)))[:34]
+    '<article><p>Melts iron at 1600 deg'
     """
     payload = next(filter(_is_enough, (extract(html) for extract in SYSTEMS.values())), None)
     if payload is None:
         payload = max((extract(html) for extract in ANYWHERE.values()), key=len, default="")
-    return f"<article>{payload}</article>" if _is_enough(payload) else None
+    return f"<article>{payload.strip()}</article>" if _is_enough(payload) else None
 
 
 def is_richer(payload: str, text: str) -> bool:
