@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import ClassVar, Literal
 
 import polars as pl
@@ -19,12 +20,16 @@ from pydantic import JsonValue, model_validator
 
 from smelt.core.shards import file_digest
 from smelt.corpus.document import Drop, Op, drop_each, is_kept
+from smelt.corpus.extract.metadata import PageMetadata, page_metadata
+from smelt.corpus.extract.payloads import is_richer, payload_html
 from smelt.corpus.extract.peers import need_trafilatura, resiliparse_text, trafilatura_text
 from smelt.corpus.measures.measure import MEASURES
 from smelt.errors import InputError
 
 Mode = Literal["best", "fast", "resiliparse", "trafilatura"]
 Output = Literal["text", "markdown"]
+ABOUT = ("title", "author", "language")
+"""What a page says of itself, where the source says nothing."""
 LEARNED: tuple[Mode, ...] = ("best", "fast")
 TextOf = Callable[[str], "str | Drop"]
 
@@ -64,16 +69,31 @@ class Extract(Op):
         return {**super().settings(), "model": _model_digest()}
 
     def apply(self, batch: pl.DataFrame) -> pl.DataFrame:
-        """The batch with pages as text, or dropped."""
+        """The batch with pages as text, or dropped; `title`, `author`, `date` and `language` as the pages say."""
         pages = batch.select(pl.when(is_kept() & (pl.col("format") == "html")).then(pl.col("text"))).to_series()
         text_of = extractor(self.mode, self.output)
         found = [None if page is None else text_of(page) for page in pages]
         texts = pl.Series("text", [text if isinstance(text, str) else None for text in found], pl.String)
+        about = _said_of(batch, texts)
         batch = drop_each(batch, [result if isinstance(result, Drop) else None for result in found])
+        known = [about[name] if name not in batch.columns else pl.coalesce(name, about[name]) for name in ABOUT]
         return batch.drop(MEASURES, strict=False).with_columns(  # what was measured on other texts
+            *known,
             text=pl.coalesce(texts, "text"),
             format=pl.when(texts.is_not_null()).then(pl.lit("text")).otherwise("format"),
+            date=pl.coalesce(about["date"], "date"),  # an archive says when it fetched the page
         )
+
+
+def _said_of(batch: pl.DataFrame, texts: pl.Series) -> pl.DataFrame:
+    """What each page of which there is text says of itself."""
+    rows = batch.select(pl.col("text").alias("html"), "url", crawled="date").iter_rows()
+    said = [
+        PageMetadata() if text is None else page_metadata(html, url=url, crawled=crawled)
+        for text, (html, url, crawled) in zip(texts, rows, strict=True)
+    ]
+    columns = {name: [getattr(one, name) for one in said] for name in (*ABOUT, "date")}
+    return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
 
 
 def main_text(html: str, mode: Mode = "best", output: Output = "text") -> str | Drop:
@@ -87,27 +107,35 @@ def main_text(html: str, mode: Mode = "best", output: Output = "text") -> str | 
 
 def extractor(mode: Mode, output: Output) -> TextOf:
     """What gives a page's main text, or why there is none, page after page."""
-    text_of = _text_of(mode, output)
+    text_of, whole_text = _text_of(mode, output)
 
     def text_or_drop(html: str) -> str | Drop:
         found = text_of(html)
         if found == "" and _TEMPLATE.search(html):
             found = text_of(_TEMPLATE.sub("<p>", html))
+        if isinstance(found, Drop):
+            return found
+        payload = payload_html(html)
+        if payload is not None and is_richer(payload, found):
+            found = whole_text(payload)
         return found or Drop("extract.empty", detail="no main text in the page")
 
     return text_or_drop
 
 
-def _text_of(mode: Mode, output: Output) -> TextOf:
+def _text_of(mode: Mode, output: Output) -> tuple[TextOf, TextOf]:
+    """What gives the main text of a page, and what all that a piece of HTML says."""
     if mode == "resiliparse":
-        return resiliparse_text
+        return resiliparse_text, resiliparse_text
     if mode == "trafilatura":
-        return lambda html: trafilatura_text(html, is_markdown=output == "markdown")
+        text_of = partial(trafilatura_text, is_markdown=output == "markdown")
+        return text_of, text_of
     # Imported here because compiled code takes a second to load, and reading a recipe needs only the names above.
     from smelt.corpus.extract.learned import Extractor
     from smelt.corpus.extract.model import shipped_model
 
-    return Extractor(shipped_model(), fast=mode == "fast", markdown=output == "markdown").main_text
+    ours = Extractor(shipped_model(), fast=mode == "fast", markdown=output == "markdown")
+    return ours.main_text, ours.whole_text
 
 
 def _model_digest() -> str:
