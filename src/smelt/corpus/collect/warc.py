@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from fastwarc.stream_io import BrotliReader, ChunkedReader, GzipReader, WarcReader, ZstdReader
@@ -22,6 +22,9 @@ from smelt.corpus.document import Document, Drop, Format, Unreadable
 
 NOT_TEXT = "not_text"
 """The reason of responses that are no pages: errors, redirects, images."""
+
+DATING = ("last-modified", "date")
+"""HTTP headers that are kept under `http` in `meta`: what a document's date falls back on (extract/dates.py)."""
 
 _FORMATS: dict[str, Format] = {"text/html": "html", "application/xhtml+xml": "html", "text/plain": "text"}
 _DECODERS: dict[str, Callable[[WarcReader], WarcReader]] = {
@@ -41,6 +44,8 @@ class _Payload:
     media_type: str | None
     charset: str | None = None
     status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    """Those of `DATING`, by name."""
 
 
 def warc_documents(file: SourceFile, *, max_record: int) -> Iterator[Document]:
@@ -73,7 +78,8 @@ def _document(block: Block, place: str, name: str, max_record: int) -> Document:
     if form is None:
         return replace(about, drop=Drop(NOT_TEXT, detail=payload.media_type or "no media type"))
     text, encoding = decode(payload.body, charset=payload.charset, is_html=form == "html")
-    return replace(about, text=text, format=form, meta=json.dumps({"encoding": encoding}))
+    meta = {"encoding": encoding, **({"http": payload.headers} if payload.headers else {})}
+    return replace(about, text=text, format=form, meta=json.dumps(meta))
 
 
 def _payload(block: Block, max_record: int) -> _Payload:
@@ -90,7 +96,8 @@ def _payload(block: Block, max_record: int) -> _Payload:
     except OSError as error:
         raise Unreadable(f"broken HTTP response: {error}", content) from error
     headers = response.http_headers
-    return _Payload(body, response.http_content_type, response.http_charset, headers.status_code)
+    dating = {name: value for name in DATING if (value := headers.get(name))}
+    return _Payload(body, response.http_content_type, response.http_charset, headers.status_code, dating)
 
 
 def _unpacked(response: WarcRecord, max_record: int) -> bytes:

@@ -1,36 +1,38 @@
 """HTML to text: what a page says, without its navigation, advertisements and footers.
 
-The work is resiliparse's (Bevendorff et al. 2018): rules over the document tree. On the first 500 pages of the WCXB
-development split its words have an F1 of .869 with these settings (.865 with its own, which keep the descriptions of
-images), at 200 pages a second.
+    best         ours: blocks from one compiled pass over the bytes (parse.py), chosen by a small learned model in two
+                 stages (features.py, context.py, trees.py); how good and how fast: main-content.json, and
+                 `python -m benchmarks extraction`
+    fast         its first stage alone
+    resiliparse  rules over the document tree (peers.py)
+    trafilatura  rules in Python, an optional extra (peers.py)
 """
 
 from __future__ import annotations
 
 import re
-from itertools import accumulate
-from typing import ClassVar
+from collections.abc import Callable
+from functools import partial
+from typing import ClassVar, Literal
 
 import polars as pl
-from resiliparse.extract.html2text import extract_plain_text
-from resiliparse.parse.html import HTMLParserException
+from pydantic import JsonValue, model_validator
 
+from smelt.core.shards import file_digest
 from smelt.corpus.document import Drop, Op, drop_each, is_kept
+from smelt.corpus.extract.metadata import PageMetadata, page_metadata
+from smelt.corpus.extract.payloads import is_richer, payload_html
+from smelt.corpus.extract.peers import need_trafilatura, resiliparse_text, trafilatura_text
 from smelt.corpus.measures.measure import MEASURES
+from smelt.errors import InputError
 
-MAX_NESTING = 5_000
-"""Elements inside one another, beyond which a page is not parsed: the time taken grows with the square of the depth,
-half a second at 5,000 and an hour at 500,000. Browsers cut off at 512."""
-MAX_ATTRIBUTES = 20_000
-"""In one tag, likewise: 0.8 s at 20,000."""
+Mode = Literal["best", "fast", "resiliparse", "trafilatura"]
+Output = Literal["text", "markdown"]
+ABOUT = ("title", "author", "language")
+"""What a page says of itself, where the source says nothing."""
+LEARNED: tuple[Mode, ...] = ("best", "fast")
+TextOf = Callable[[str], "str | Drop"]
 
-_NESTING = re.compile(
-    r"<(/?)(?!(?:area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr|p|li|d[dt]|option|optgroup|r[bpt]"
-    r"|rtc|t[rdh]|thead|tbody|tfoot|colgroup|html|head|body)\b)[a-z][^<>]*?(/?)>",
-    re.IGNORECASE,
-)
-"""Tags other than those that hold nothing or may be left open; whether one closes is in its groups."""
-_LONG_TAG = re.compile(r"<[a-z][^<>]{40000,}", re.IGNORECASE)  # 20,000 attributes of a letter each
 _TEMPLATE = re.compile(
     r"<script\b[^<>]*\btype\s*=\s*[\"']?text/(?:x-)?(?:\w+-)?(?:handlebars|template|html)\b[^<>]*>", re.IGNORECASE
 )
@@ -41,50 +43,110 @@ class Extract(Op):
     """The main text of HTML pages; documents that are text already pass through.
 
     A page without main text outside of templates is read again with its templates unpacked. One of which nothing
-    remains is dropped as `extract.empty`, one that would take hours as `extract.hostile`; both keep their HTML.
+    remains is dropped as `extract.empty`, one beyond all bounds as `extract.hostile`; both keep their HTML.
     """
 
     op: ClassVar[str] = "extract"
+    version: ClassVar[int] = 2
+    mode: Mode = "best"
+    """Who chooses what is main content."""
+    output: Output = "text"
+    """What markup becomes: nothing but line breaks, or Markdown. Text is the default because the published limits of
+    Gopher, C4 and FineWeb were set on it: in Markdown, `#` is a symbol and `-` a bullet that they count."""
+
+    @model_validator(mode="after")
+    def _can_be_done(self) -> Extract:
+        if self.mode == "resiliparse" and self.output == "markdown":
+            raise ValueError('mode "resiliparse" gives text only; expected output = "text", or another mode')
+        if self.mode == "trafilatura":
+            need_trafilatura()
+        return self
+
+    def settings(self) -> dict[str, JsonValue]:
+        """The model is a setting too: what it is, not where it lies."""
+        if self.mode not in LEARNED:
+            return super().settings()
+        return {**super().settings(), "model": _model_digest()}
 
     def apply(self, batch: pl.DataFrame) -> pl.DataFrame:
-        """The batch with pages as text, or dropped."""
+        """The batch with pages as text, or dropped; `title`, `author`, `date` and `language` as the pages say."""
         pages = batch.select(pl.when(is_kept() & (pl.col("format") == "html")).then(pl.col("text"))).to_series()
-        found = [None if page is None else main_text(page) for page in pages]
+        text_of = extractor(self.mode, self.output)
+        found = [None if page is None else text_of(page) for page in pages]
         texts = pl.Series("text", [text if isinstance(text, str) else None for text in found], pl.String)
+        about = _said_of(batch, texts)
         batch = drop_each(batch, [result if isinstance(result, Drop) else None for result in found])
+        known = [about[name] if name not in batch.columns else pl.coalesce(name, about[name]) for name in ABOUT]
         return batch.drop(MEASURES, strict=False).with_columns(  # what was measured on other texts
+            *known,
             text=pl.coalesce(texts, "text"),
             format=pl.when(texts.is_not_null()).then(pl.lit("text")).otherwise("format"),
+            date=pl.coalesce(about["date"], "date"),  # an archive says when it fetched the page
         )
 
 
-def main_text(html: str) -> str | Drop:
+def _said_of(batch: pl.DataFrame, texts: pl.Series) -> pl.DataFrame:
+    """What each page of which there is text says of itself."""
+    rows = batch.select(pl.col("text").alias("html"), "url", crawled="date").iter_rows()
+    said = [
+        PageMetadata() if text is None else page_metadata(html, url=url, crawled=crawled)
+        for text, (html, url, crawled) in zip(texts, rows, strict=True)
+    ]
+    columns = {name: [getattr(one, name) for one in said] for name in (*ABOUT, "date")}
+    return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
+
+
+def main_text(html: str, mode: Mode = "best", output: Output = "text") -> str | Drop:
     """The main text of a page, or why there is none.
 
-    >>> main_text("<body><nav>Home</nav><article><h1>Ore</h1><p>Heat it.</p></article></body>")
+    >>> main_text("<body><nav>Home</nav><article><h1>Ore</h1><p>Heat it.</p></article></body>", "resiliparse")
     'Ore\\n\\nHeat it.'
     """
-    danger = _danger(html)
-    if danger is not None:
-        return danger
+    return extractor(mode, output)(html)
+
+
+def extractor(mode: Mode, output: Output) -> TextOf:
+    """What gives a page's main text, or why there is none, page after page."""
+    text_of, whole_text = _text_of(mode, output)
+
+    def text_or_drop(html: str) -> str | Drop:
+        found = text_of(html)
+        if found == "" and _TEMPLATE.search(html):
+            found = text_of(_TEMPLATE.sub("<p>", html))
+        if isinstance(found, Drop):
+            return found
+        payload = payload_html(html)
+        if payload is not None and is_richer(payload, found):
+            found = whole_text(payload)
+        return found or Drop("extract.empty", detail="no main text in the page")
+
+    return text_or_drop
+
+
+def _text_of(mode: Mode, output: Output) -> tuple[TextOf, TextOf]:
+    """What gives the main text of a page, and what all that a piece of HTML says."""
+    if mode == "resiliparse":
+        return resiliparse_text, resiliparse_text
+    if mode == "trafilatura":
+        text_of = partial(trafilatura_text, is_markdown=output == "markdown")
+        return text_of, text_of
+    # Imported here because compiled code takes a second to load, and reading a recipe needs only the names above.
+    from smelt.corpus.extract.learned import Extractor
+    from smelt.corpus.extract.model import shipped_model
+
+    ours = Extractor(shipped_model(), fast=mode == "fast", markdown=output == "markdown")
+    return ours.main_text, ours.whole_text
+
+
+def _model_digest() -> str:
+    from smelt.corpus.extract.model import MODEL
+
     try:
-        text = _extract(html) or _extract(_TEMPLATE.sub("<p>", html))
-    except HTMLParserException as error:
-        return Drop("extract.hostile", detail=f"cannot be parsed: {error}")
-    return text or Drop("extract.empty", detail="no main text in the page")
-
-
-def _extract(html: str) -> str:
-    return extract_plain_text(html, main_content=True, alt_texts=False).strip()
-
-
-def _danger(html: str) -> Drop | None:
-    if html.count("<") > MAX_NESTING:
-        steps = (0 if tag[2] else -1 if tag[1] else 1 for tag in _NESTING.finditer(html))
-        depth = max(accumulate(steps), default=0)
-        if depth > MAX_NESTING:
-            return Drop("extract.hostile", depth, MAX_NESTING, "elements inside one another")
-    attributes = max((len(tag[0].split()) for tag in _LONG_TAG.finditer(html)), default=0)
-    if attributes > MAX_ATTRIBUTES:
-        return Drop("extract.hostile", attributes, MAX_ATTRIBUTES, "attributes in one tag")
-    return None
+        return file_digest(MODEL)
+    except OSError as error:
+        raise InputError(
+            where=str(MODEL),
+            what=f"holds no extraction model: {error}",
+            expected="the file that comes with smelt",
+            do='install smelt again, or extract with mode = "resiliparse"',
+        ) from error

@@ -62,6 +62,15 @@ def compiled(signature: Signature) -> Callable[[Function], Function]:
     return compile_now
 
 
+def inner(function: Function) -> Function:
+    """Marks a function that only kernels call: without what Python needs to call it, it compiles in half the time.
+
+    A division by zero in it gives infinity or not a number, as in NumPy, which is a branch less too.
+    """
+    njit: Any = numba.njit
+    return njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy")(function)
+
+
 @numba.njit
 def longest_text(offsets: NDArray[np.int64]) -> int:
     """The length in bytes of the longest document."""

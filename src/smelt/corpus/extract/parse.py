@@ -1,0 +1,316 @@
+"""One compiled pass over the bytes of a page: what the HTML standard's parser would build, as far as text needs it.
+
+It is linear in the page and never fails: an unclosed comment ends with the page, a `<` before anything but a name is
+text, an end tag that nothing waits for is nothing. Elements that may be left open are closed by what follows them; the
+formatting that the standard reopens across blocks (its "adoption agency") is not reopened.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from smelt.corpus.extract.attributes import read_attributes
+from smelt.corpus.extract.page import ELEMENTS, MAX_DEPTH, PIECES, RECORDS, STATES, Page
+from smelt.corpus.extract.tags import (
+    BLOCK,
+    FNV_BASIS,
+    FNV_PRIME,
+    HIDDEN,
+    IS_SPACE,
+    LOWER,
+    RAW,
+    SKIP,
+    TAG,
+    TAG_KEYS,
+    TAG_KINDS,
+    TAG_NUMBERS,
+    TAG_STYLES,
+    VOID,
+    find_name,
+    is_letter,
+)
+from smelt.corpus.extract.text import read_text
+from smelt.corpus.measures.kernels import BYTES, compiled, inner
+
+LESS, GREATER, SLASH, BANG, QUESTION, DASH = b"<>/!?-"
+A, BR, P, SPAN, TITLE, TABLE = (TAG[name] for name in ("a", "br", "p", "span", "title", "table"))
+HASHES = types.Array(types.uint32, 1, "C")
+
+ITEM, DEFINITION, CELL, ROW, SECTION = 1, 2, 3, 4, 5
+FAMILY = np.zeros(len(TAG_KINDS), np.uint8)
+for _names, _family in (("li", ITEM), ("dd dt", DEFINITION), ("td th", CELL), ("tr", ROW), ("thead tbody tfoot", SECTION)):
+    FAMILY[[TAG[name] for name in _names.split()]] = _family
+"""Elements that the next of their family closes, if nothing in `walls` stands between."""
+IS_TABLE_PART = np.zeros(len(TAG_KINDS), np.bool_)
+IS_TABLE_PART[[TAG[name] for name in "table thead tbody tfoot tr td th".split()]] = True
+IS_CELL = FAMILY == CELL
+IS_LOOSE = np.zeros(len(TAG_KINDS), np.bool_)
+IS_LOOSE[[TAG[name] for name in ("div", "p", "address")]] = True
+"""Blocks that a new list item closes with the one before (WHATWG, 13.2.6.4.7)."""
+
+
+@inner
+def opens_markup(data: NDArray[np.uint8], at: int) -> bool:
+    """Whether a tag or a comment begins at a byte."""
+    if data[at] != LESS or at + 1 >= len(data):
+        return False
+    following = data[at + 1]
+    return is_letter(following) or following == SLASH or following == BANG or following == QUESTION
+
+
+@inner
+def end_page(page: Page) -> None:
+    """Writes where the last element's tokens, and the last block's pieces and words, end."""
+    page.elements[page.state.elements].first_token = page.state.tokens
+    page.blocks[page.state.blocks].first_piece = page.state.pieces
+    page.blocks[page.state.blocks].first_word = page.state.words
+
+
+@inner
+def skip_comment(data: NDArray[np.uint8], at: int) -> int:
+    """Where the text goes on behind a comment, a doctype or an instruction."""
+    if at + 3 < len(data) and data[at + 2] == DASH and data[at + 3] == DASH:
+        place = at + 4
+        if place < len(data) and data[place] == GREATER:
+            return place + 1
+        while place + 2 < len(data):
+            if data[place] == DASH and data[place + 1] == DASH and data[place + 2] == GREATER:
+                return place + 3
+            place += 1
+        return len(data)
+    return skip_to_end_of_tag(data, at)
+
+
+@inner
+def skip_to_end_of_tag(data: NDArray[np.uint8], at: int) -> int:
+    """The byte behind the next `>`."""
+    while at < len(data) and data[at] != GREATER:
+        at += 1
+    return min(at + 1, len(data))
+
+
+@inner
+def read_name(data: NDArray[np.uint8], at: int) -> tuple[int, np.uint64]:
+    """Where a tag's name ends, and its hash in lower case."""
+    state = FNV_BASIS
+    while at < len(data) and data[at] != GREATER and data[at] != SLASH and not IS_SPACE[data[at]]:
+        state = (state ^ np.uint64(LOWER[data[at]])) * FNV_PRIME
+        at += 1
+    return at, state
+
+
+@inner
+def read_end_tag(page: Page, at: int) -> int:
+    """Closes what an end tag closes, and gives where the text goes on."""
+    at, name = read_name(page.data, at + 2)
+    tag = find_name(TAG_KEYS, TAG_NUMBERS, name)
+    if tag == BR:
+        add_break(page)
+    elif tag != 0 or name != FNV_BASIS:
+        if TAG_KINDS[tag] & BLOCK:
+            page.state.is_open = 0
+        close(page, tag, name)
+    return skip_to_end_of_tag(page.data, at)
+
+
+@inner
+def close(page: Page, tag: int, name: np.uint64) -> None:
+    """Closes the innermost open element of a tag, and all in it, unless it lies outside of a block or a cell."""
+    level = page.state.depth - 1
+    crosses = False
+    while level > 0:
+        other = page.open_tags[level]
+        if other == tag and (tag != 0 or is_named(page, level, name)):
+            break
+        if (IS_CELL[other] or other == TABLE) and not IS_TABLE_PART[tag]:
+            return
+        if TAG_KINDS[other] & BLOCK:
+            if not TAG_KINDS[tag] & (BLOCK | SKIP) and tag != A and tag != 0:
+                return
+            crosses = True
+        level -= 1
+    if level > 0 and tag == A and crosses:
+        page.open_tags[level] = SPAN  # the link ends here; what is in it goes on
+        page.state.links -= 1
+    elif level > 0:
+        close_down_to(page, level)
+
+
+@inner
+def is_named(page: Page, level: int, name: np.uint64) -> bool:
+    """Whether an open element that is not listed has a name: its first token."""
+    return page.tokens[page.elements[page.stack[level]].first_token] == np.uint32(name)
+
+
+@inner
+def close_down_to(page: Page, level: int) -> None:
+    """Closes all open elements from a level on."""
+    for closed in range(level, page.state.depth):
+        tag = page.open_tags[closed]
+        page.state.links -= tag == A
+        if TAG_KINDS[tag] & BLOCK:
+            page.state.is_open = 0
+    page.state.depth = level
+    if page.state.skipped_from >= level:
+        page.state.skipped_from = 0
+
+
+@inner
+def read_start_tag(page: Page, at: int) -> int:
+    """Opens an element, and gives where its text begins; behind its end where the text is raw."""
+    end, name = read_name(page.data, at + 1)
+    tag = find_name(TAG_KEYS, TAG_NUMBERS, name)
+    kind = TAG_KINDS[tag]
+    close_implied(page, tag)
+    if kind & (VOID | RAW):
+        if tag == BR:
+            add_break(page)
+        end, _ = read_attributes(page, page.elements[page.state.elements], end, keep=False)
+        return skip_raw(page, tag, end, name) if kind & RAW else end
+    number = page.state.elements
+    is_kept = page.state.depth < MAX_DEPTH
+    if is_kept:
+        open_element(page, tag)
+        if tag == 0:
+            page.tokens[page.state.tokens] = np.uint32(name)
+            page.state.tokens += 1
+    end, closes_itself = read_attributes(page, page.elements[number], end, keep=is_kept)
+    if is_kept:
+        settle(page, number, tag, closes_itself)
+    return end
+
+
+@inner
+def open_element(page: Page, tag: int) -> None:
+    """Writes a new element, and opens it."""
+    number, depth = page.state.elements, page.state.depth
+    parent = page.stack[depth - 1] if depth else -1
+    element = page.elements[number]
+    element.tag, element.parent, element.depth = tag, parent, depth
+    element.style = TAG_STYLES[tag] | (page.elements[parent].style if depth else 0)
+    element.link = page.elements[parent].link if depth else 0
+    element.first_token = page.state.tokens
+    element.class_at = element.class_end = element.href_at = element.href_end = 0
+    page.stack[depth], page.open_tags[depth] = number, tag
+    page.state.elements, page.state.depth = number + 1, depth + 1
+
+
+@inner
+def settle(page: Page, number: int, tag: int, closes_itself: bool) -> None:
+    """What follows from an element that has been opened, its attributes known."""
+    element, level = page.elements[number], page.state.depth - 1
+    if tag == A:
+        page.state.links += 1
+        element.link = number
+        if page.state.is_open:
+            page.blocks[page.state.blocks - 1].links += 1
+    if closes_itself and (TAG_KINDS[tag] & SKIP or page.state.skipped_from):
+        page.state.depth = level  # <svg/>, <path/>: nothing is in them
+        page.state.links -= tag == A
+    elif TAG_KINDS[tag] & SKIP and page.state.skipped_from == 0:
+        page.state.skipped_from = level
+
+
+@inner
+def close_implied(page: Page, tag: int) -> None:
+    """Closes the open elements that a start tag ends: a paragraph, an item, a cell, a link."""
+    if TAG_KINDS[tag] & BLOCK:
+        page.state.is_open = 0
+        level = page.state.depth - 1
+        while level > 0 and not TAG_KINDS[page.open_tags[level]] & BLOCK:
+            level -= 1
+        if page.open_tags[level] == P:
+            close_down_to(page, level)
+        if FAMILY[tag]:
+            close_sibling(page, FAMILY[tag])
+    elif tag == A and page.state.links > 0:
+        level = page.state.depth - 1
+        while level > 0 and page.open_tags[level] != A and not TAG_KINDS[page.open_tags[level]] & BLOCK:
+            level -= 1
+        if page.open_tags[level] == A:
+            close_down_to(page, level)
+
+
+@inner
+def close_sibling(page: Page, family: int) -> None:
+    """Closes the open element of the same family, where it is in the same list or table."""
+    level = page.state.depth - 1
+    while level > 0:
+        tag = page.open_tags[level]
+        if FAMILY[tag] == family:
+            close_down_to(page, level)
+            return
+        if family <= DEFINITION:
+            if TAG_KINDS[tag] & BLOCK and not IS_LOOSE[tag]:
+                return
+        elif tag == TABLE or (family == CELL and FAMILY[tag] == ROW):
+            return
+        level -= 1
+
+
+@inner
+def skip_raw(page: Page, tag: int, at: int, name: np.uint64) -> int:
+    """The byte behind the end tag of raw text that begins at a byte; notes where the title is."""
+    data, end = page.data, at
+    while end < len(data):
+        if data[end] == LESS and end + 1 < len(data) and data[end + 1] == SLASH:
+            after, closing = read_name(data, end + 2)
+            if closing == name:
+                break
+            end = max(after, end + 2) if after < len(data) and data[after] != LESS else end + 2
+        else:
+            end += 1
+    if tag == TITLE and page.state.title_end == 0:
+        page.state.title_at, page.state.title_end = at, end
+    return skip_to_end_of_tag(data, end)
+
+
+@inner
+def add_break(page: Page) -> None:
+    """Breaks the line in a block that is open."""
+    if page.state.is_open and page.state.skipped_from == 0:
+        page.blocks[page.state.blocks - 1].breaks += 1
+        piece = page.pieces[page.state.pieces]
+        piece.start = piece.end = 0
+        piece.element = page.stack[page.state.depth - 1]
+        page.state.pieces += 1
+
+
+@compiled(types.void(BYTES, BYTES, ELEMENTS, HASHES, PIECES, RECORDS, HASHES, STATES))
+def parse_page(
+    data: NDArray[np.uint8],
+    classes: NDArray[np.uint8],
+    elements: Any,
+    tokens: NDArray[np.uint32],
+    pieces: Any,
+    blocks: Any,
+    words: NDArray[np.uint32],
+    states: Any,
+) -> None:
+    """Fills elements, tokens, pieces, blocks and words with those of a page of valid UTF-8; see page.py."""
+    stack, open_tags = np.zeros(MAX_DEPTH, np.int32), np.zeros(MAX_DEPTH, np.int32)
+    page = Page(data, classes, elements, tokens, pieces, blocks, words, stack, open_tags, states[0])
+    page.state.elements = page.state.tokens = page.state.pieces = page.state.blocks = page.state.words = 0
+    page.state.links = page.state.skipped_from = page.state.is_open = page.state.depth = 0
+    page.state.title_at = page.state.title_end = 0
+    open_element(page, 0)
+    at = 0
+    while at < len(data):
+        if not opens_markup(data, at):
+            end = at + 1
+            while end < len(data) and not opens_markup(data, end):
+                end += 1
+            if page.state.skipped_from == 0:
+                read_text(page, at, end)
+            at = end
+        elif data[at + 1] == BANG or data[at + 1] == QUESTION:
+            at = skip_comment(data, at)
+        elif data[at + 1] == SLASH:
+            at = read_end_tag(page, at)
+        else:
+            at = read_start_tag(page, at)
+    end_page(page)

@@ -1,0 +1,1 @@
+"""What trains the models that come with smelt; nothing of it is needed to use them."""
