@@ -18,6 +18,7 @@ from xml.etree import ElementTree
 from smelt.corpus.collect.reading import Reading
 from smelt.corpus.collect.rows import plausible_date
 from smelt.corpus.collect.sources import SourceFile
+from smelt.corpus.collect.unpack import seekable
 from smelt.corpus.document import Document, Unreadable
 
 CONTAINER = "META-INF/container.xml"
@@ -40,7 +41,7 @@ DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"
 def book_documents(file: SourceFile, reading: Reading) -> Iterator[Document]:
     """The one book in an EPUB; `Unreadable` where there is none, or where it is over `max_record` when unpacked."""
     try:
-        with file.open() as stored, zipfile.ZipFile(stored) as archive:
+        with file.open() as stored, seekable(file, stored) as content, zipfile.ZipFile(content) as archive:
             package_path = _package_path(archive, reading.max_record)
             package = _parsed(_read(archive, package_path, reading.max_record), package_path)
             chapters = _chapters(package, posixpath.dirname(package_path))

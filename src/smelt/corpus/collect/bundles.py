@@ -23,7 +23,7 @@ from typing import IO, BinaryIO, cast
 
 from smelt.corpus.collect.reading import Reader, Reading
 from smelt.corpus.collect.sources import SourceFile, format_of
-from smelt.corpus.collect.unpack import MAX_RATIO, most_unpacked, unpacked
+from smelt.corpus.collect.unpack import MAX_RATIO, MEMORY, most_unpacked, seekable, unpacked
 from smelt.corpus.document import Document, Unreadable
 
 MAX_DEPTH = 3
@@ -32,8 +32,6 @@ ALL_FROM = 2**30
 """What all members of an archive may unpack to together, however small it is: some seconds (taste)."""
 MAX_MEMBERS = 1_000_000
 """Names in an archive (taste): each costs time and memory, even where nothing is under it."""
-MEMORY = 16 * 2**20
-"""Bytes of a member held in memory; more go to a temporary file."""
 BLOCK = 1 << 20
 _BROKEN = (
     zipfile.BadZipFile,
@@ -81,7 +79,7 @@ class Member(SourceFile):
 def zip_documents(file: SourceFile, reading: Reading, read: Reader) -> Iterator[Document]:
     """The documents of all members of a zip archive, in the archive's order."""
     try:
-        with file.open() as stored, zipfile.ZipFile(stored) as archive:
+        with file.open() as stored, seekable(file, stored) as content, zipfile.ZipFile(content) as archive:
             room = _room(file, stored)
             infos = archive.infolist()
             if len(infos) > MAX_MEMBERS:

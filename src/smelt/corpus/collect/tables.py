@@ -14,7 +14,7 @@ from smelt.corpus.collect.lines import skip_line
 from smelt.corpus.collect.reading import Reading
 from smelt.corpus.collect.rows import document_of
 from smelt.corpus.collect.sources import SourceFile, blame_file
-from smelt.corpus.collect.unpack import as_utf8, unpacked
+from smelt.corpus.collect.unpack import as_utf8, seekable, unpacked
 from smelt.corpus.document import Document, Unreadable
 
 PARQUET_ROWS = 256
@@ -98,7 +98,7 @@ def parquet_documents(file: SourceFile, reading: Reading) -> Iterator[Document]:
     """The documents of a Parquet file; a bad row costs itself alone."""
     number = 0
     try:
-        with file.open() as stored, pq.ParquetFile(stored) as table:
+        with file.open() as stored, seekable(file, stored) as content, pq.ParquetFile(content) as table:
             _check_columns(table.schema_arrow.names, reading.columns.get("text", "text"))
             for rows in table.iter_batches(PARQUET_ROWS):
                 for row in _values(rows):

@@ -9,7 +9,10 @@ import codecs
 import io
 import lzma
 import os
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Collection, Generator
+from contextlib import contextmanager
 from typing import BinaryIO, cast
 
 import pyarrow as pa
@@ -22,6 +25,8 @@ MAX_RATIO, RATIO_FROM = 200, 64 * 2**20
 bomb to a thousandth (taste)."""
 XZ_MEMORY = 256 * 2**20
 """What an xz stream may ask for: its strongest preset takes 65 MiB."""
+MEMORY = 16 * 2**20
+"""Bytes of something unpacked that are held in memory; more go to a temporary file."""
 BUFFER = 1 << 18
 
 
@@ -38,6 +43,21 @@ def unpacked(file: SourceFile, stored: BinaryIO) -> io.BufferedReader:
     if not stream.peek(1) and not size:
         raise OSError("the file is empty")
     return stream
+
+
+@contextmanager
+def seekable(file: SourceFile, stored: BinaryIO, *, leave: Collection[Compression] = ()) -> Generator[BinaryIO]:
+    """What is packed in a file, for readers that jump: from a temporary file, unless it is not packed at all.
+
+    What is packed once, by one of `leave`, is left as it is: FastWARC unpacks a record at a time.
+    """
+    if not file.compressions or (len(file.compressions) == 1 and file.compressions[0] in leave):
+        yield stored
+        return
+    with tempfile.SpooledTemporaryFile(MEMORY) as content:
+        shutil.copyfileobj(unpacked(file, stored), content, BUFFER)
+        content.seek(0)
+        yield cast("BinaryIO", content)
 
 
 def most_unpacked(packed: int) -> int:

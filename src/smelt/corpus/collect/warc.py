@@ -8,13 +8,9 @@ record begins. Requests, metadata and the like are no documents; a response that
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import BinaryIO, cast
 
 from fastwarc.stream_io import BrotliReader, ChunkedReader, GzipReader, WarcReader, ZstdReader
 from fastwarc.warc import WarcRecord
@@ -24,7 +20,7 @@ from smelt.corpus.collect.charset import decode
 from smelt.corpus.collect.reading import Reading
 from smelt.corpus.collect.rows import plausible_date
 from smelt.corpus.collect.sources import SourceFile
-from smelt.corpus.collect.unpack import unpacked
+from smelt.corpus.collect.unpack import seekable
 from smelt.corpus.document import Document, Drop, Format, Unreadable
 
 NOT_TEXT = "not_text"
@@ -40,81 +36,14 @@ _DECODERS: dict[str, Callable[[WarcReader], WarcReader]] = {
 }
 
 
-_LANGUAGES = {  # fmt: skip
-    "afr": "af",
-    "ara": "ar",
-    "aze": "az",
-    "bel": "be",
-    "ben": "bn",
-    "bos": "bs",
-    "bul": "bg",
-    "cat": "ca",
-    "ces": "cs",
-    "cym": "cy",
-    "dan": "da",
-    "deu": "de",
-    "ell": "el",
-    "eng": "en",
-    "epo": "eo",
-    "est": "et",
-    "eus": "eu",
-    "fas": "fa",
-    "fin": "fi",
-    "fra": "fr",
-    "gle": "ga",
-    "glg": "gl",
-    "guj": "gu",
-    "heb": "he",
-    "hin": "hi",
-    "hrv": "hr",
-    "hun": "hu",
-    "hye": "hy",
-    "ind": "id",
-    "isl": "is",
-    "ita": "it",
-    "jpn": "ja",
-    "kan": "kn",
-    "kat": "ka",
-    "kaz": "kk",
-    "khm": "km",
-    "kor": "ko",
-    "lat": "la",
-    "lav": "lv",
-    "lit": "lt",
-    "mal": "ml",
-    "mar": "mr",
-    "mkd": "mk",
-    "mon": "mn",
-    "msa": "ms",
-    "mya": "my",
-    "nep": "ne",
-    "nld": "nl",
-    "nno": "nn",
-    "nor": "no",
-    "pan": "pa",
-    "pol": "pl",
-    "por": "pt",
-    "ron": "ro",
-    "rus": "ru",
-    "sin": "si",
-    "slk": "sk",
-    "slv": "sl",
-    "spa": "es",
-    "sqi": "sq",
-    "srp": "sr",
-    "swa": "sw",
-    "swe": "sv",
-    "tam": "ta",
-    "tel": "te",
-    "tgl": "tl",
-    "tha": "th",
-    "tur": "tr",
-    "ukr": "uk",
-    "urd": "ur",
-    "uzb": "uz",
-    "vie": "vi",
-    "zho": "zh",
-}
+_CODES = (
+    "afr:af ara:ar aze:az bel:be ben:bn bos:bs bul:bg cat:ca ces:cs cym:cy dan:da deu:de ell:el eng:en epo:eo "
+    "est:et eus:eu fas:fa fin:fi fra:fr gle:ga glg:gl guj:gu heb:he hin:hi hrv:hr hun:hu hye:hy ind:id isl:is "
+    "ita:it jpn:ja kan:kn kat:ka kaz:kk khm:km kor:ko lat:la lav:lv lit:lt mal:ml mar:mr mkd:mk mon:mn msa:ms "
+    "mya:my nep:ne nld:nl nno:nn nor:no pan:pa pol:pl por:pt ron:ro rus:ru sin:si slk:sk slv:sl spa:es sqi:sq "
+    "srp:sr swa:sw swe:sv tam:ta tel:te tgl:tl tha:th tur:tr ukr:uk urd:ur uzb:uz vie:vi zho:zh"
+)
+_LANGUAGES = dict(pair.split(":") for pair in _CODES.split())
 """ISO 639-3, which WET files have, to 639-1, which documents have, for the common languages of the web."""
 
 
@@ -130,7 +59,7 @@ class _Payload:
 
 def warc_documents(file: SourceFile, reading: Reading) -> Iterator[Document]:
     """The documents of a web archive, in order."""
-    with file.open() as stored, _seekable(file, stored) as stream:
+    with file.open() as stored, seekable(file, stored, leave=("gzip", "zstd")) as stream:
         for found in archive_blocks(stream, max_record=reading.max_record):
             place = f"{file.name}#{found.place}"
             try:
@@ -139,17 +68,6 @@ def warc_documents(file: SourceFile, reading: Reading) -> Iterator[Document]:
                 yield _document(found, place, file.name, reading.max_record)
             except Unreadable as problem:
                 yield problem.document(place, source=file.name)
-
-
-@contextmanager
-def _seekable(file: SourceFile, stored: BinaryIO) -> Generator[BinaryIO]:
-    """The archive: as it is where FastWARC unpacks it itself, else unpacked to a temporary file."""
-    if set(file.compressions) <= {"gzip", "zstd"} and len(file.compressions) <= 1:
-        yield stored
-        return
-    with tempfile.TemporaryFile() as content:
-        shutil.copyfileobj(unpacked(file, stored), content, 1 << 20)
-        yield cast("BinaryIO", content)
 
 
 def _document(block: Block, place: str, name: str, max_record: int) -> Document:
