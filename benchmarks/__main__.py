@@ -1,6 +1,6 @@
 """Runs the benchmarks, prints the figures and writes them to benchmarks/results/<date>-<name>.json.
 
-python -m benchmarks [quickstart] [corpus]        all of them where none is named
+python -m benchmarks [quickstart] [corpus] [fuzz] ...        all of them where none is named
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import psutil
 from benchmarks.corpus import measure_corpus
 from benchmarks.decontamination import measure_decontamination
 from benchmarks.figures import Figure
+from benchmarks.fuzz import measure_fuzz
 from benchmarks.quickstart import measure_quickstart
 from benchmarks.toxicity import measure_toxicity
 from smelt.core.meter import library_versions
@@ -27,6 +28,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "corpus": measure_corpus,
     "decontamination": measure_decontamination,
     "toxicity": measure_toxicity,
+    "fuzz": measure_fuzz,
 }
 
 

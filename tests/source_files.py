@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from smelt.corpus.collect.formats import read_documents
+from smelt.corpus.collect.reading import Reading
 from smelt.corpus.collect.sources import expand
 from smelt.corpus.document import Document
 
 MAX_RECORD = 1 << 20
 
 
-def read(*paths: Path | str, max_record: int = MAX_RECORD) -> list[Document]:
+def read(*paths: Path | str, max_record: int = MAX_RECORD, columns: Mapping[str, str] | None = None) -> list[Document]:
     """All documents of all files."""
+    reading = Reading(max_record=max_record, columns=columns or {})
     files = expand([str(path) for path in paths])
-    return [document for file in files for document in read_documents(file, max_record=max_record)]
+    return [document for file in files for document in read_documents(file, reading)]
 
 
 def kept(documents: Sequence[Document]) -> list[str]:

@@ -11,11 +11,14 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, cast
 
-from pydantic import BeforeValidator, Field, JsonValue, SerializeAsAny, ValidationInfo
+from pydantic import BeforeValidator, Field, JsonValue, SerializeAsAny, ValidationInfo, field_validator
 
 from smelt.core.artifact import Artifact, Counts
 from smelt.core.step import RUNTIME, Estimate, Sizes, Step
 from smelt.core.work import Work
+from smelt.corpus.collect.labels import Label, check_labels
+from smelt.corpus.collect.reading import Reading
+from smelt.corpus.collect.rows import COLUMNS
 from smelt.corpus.collect.sources import FileFormat, SourceFile, expand, in_groups, listing_digest
 from smelt.corpus.corpus import Corpus, write_ledger
 from smelt.corpus.curate import curate_shard, parse_ledgers
@@ -46,13 +49,14 @@ def absolute_paths(paths: object, info: ValidationInfo) -> object:
 
 
 class Read(Step[Corpus]):
-    """Reads WARC, HTML, JSONL, CSV, Parquet, EPUB, text and Markdown, also from zip and tar.
+    """Reads WARC, WET, HTML, text, Markdown, PDF, EPUB, JSON, CSV, Parquet and MediaWiki dumps, also from zip and tar.
 
     What cannot be read is dropped as `unreadable`.
     What it makes depends on the names of the files below the paths and on what is in them, not on where they lie.
     """
 
     step: ClassVar[str] = "read"
+    version: ClassVar[int] = 2
     makes: ClassVar[type[Artifact]] = Corpus
 
     paths: Annotated[tuple[str, ...], BeforeValidator(absolute_paths), RUNTIME] = Field(min_length=1)
@@ -61,6 +65,10 @@ class Read(Step[Corpus]):
     """What all files are, where their names do not say it."""
     identify: Literal["listing", "content"] = "listing"
     """How a change of the files is seen: by names, sizes and times, or by their contents, which takes reading them."""
+    columns: dict[str, str] = Field(default_factory=dict)
+    """Where rows of JSON, CSV and Parquet have what under which name: { text = "body", date = "meta.created" }."""
+    labels: dict[str, Label] = Field(default_factory=dict)
+    """Languages and domains of files by patterns of their names: { "law/*" = { language = "zh", domain = "law" } }."""
     max_record: Annotated[Bytes, Field(gt=0)] = 64 * 2**20
     """The longest record held in memory, in bytes; longer ones are unreadable (taste)."""
     max_unreadable: Annotated[float, Field(ge=0, le=1), RUNTIME] = 0.05
@@ -69,9 +77,19 @@ class Read(Step[Corpus]):
     shard_bytes: Annotated[Bytes, Field(gt=0), RUNTIME] = 64 * 2**20
     """Text in a shard, about: what a worker holds at a time."""
 
+    @field_validator("columns")
+    @classmethod
+    def _check_columns(cls, columns: dict[str, str]) -> dict[str, str]:
+        unknown = [name for name in columns if name not in COLUMNS]
+        if unknown:
+            raise ValueError(f"a document has no column {unknown[0]!r}; expected one of {', '.join(COLUMNS)}")
+        return columns
+
     def files(self) -> list[SourceFile]:
-        """The files that the paths match now; `InputError` where they match none."""
-        return expand(self.paths, file_format=self.format)
+        """The files that the paths match now; `InputError` where they, or the patterns of labels, match none."""
+        files = expand(self.paths, file_format=self.format)
+        check_labels(self.labels, files)
+        return files
 
     def extra_identity(self) -> dict[str, JsonValue]:
         """The listing of the files, or their contents."""
@@ -89,7 +107,10 @@ class Read(Step[Corpus]):
         from smelt.corpus.collect.read import Group, GroupResult, check_read, number_shards, read_group
 
         groups = [Group(f"{n:05d}", files) for n, files in enumerate(in_groups(self.files(), self.shard_bytes))]
-        task = partial(read_group, folder=work.scratch, max_record=self.max_record, shard_bytes=self.shard_bytes)
+        reading = Reading(max_record=self.max_record, columns=self.columns)
+        task = partial(
+            read_group, reading=reading, labels=self.labels, folder=work.scratch, shard_bytes=self.shard_bytes
+        )
         read = work.map(task, groups, label="read", cost=lambda group: group.expected_bytes)
         results = [GroupResult.model_validate(result) for result in read]
         ledger = add_up(result.ledger for result in results)

@@ -108,7 +108,7 @@ def test_a_table_is_read_row_by_row(tmp_path: Path) -> None:
     assert kept(documents) == ["one, two\nlines", "three"]
     assert documents[0].url == "u"
     assert json.loads(documents[0].meta or "") == {"n": "1"}
-    assert "fewer fields" in str(problems(documents)["a.csv#3"])
+    assert "a row of 1 fields, where the first line names 3" in str(problems(documents)["a.csv#3"])
 
 
 @pytest.mark.parametrize(("name", "mark"), [("a.tsv", "\t"), ("a.csv", ";"), ("a.csv", "\t")])

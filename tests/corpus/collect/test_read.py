@@ -200,7 +200,7 @@ def test_names_begin_below_what_is_fixed_of_a_pattern(tmp_path: Path) -> None:
 
 
 def test_a_folder_gives_only_files_whose_names_tell_a_format(tmp_path: Path) -> None:
-    for name in ("a.jsonl", "SHA256SUMS", ".hidden/b.jsonl", "._c.jsonl", "d.pdf"):
+    for name in ("a.jsonl", "SHA256SUMS", ".hidden/b.jsonl", "._c.jsonl", "d.png", "sitemap.xml"):
         write(tmp_path / name, JSONL)
     assert [file.name for file in expand([str(tmp_path)])] == ["a.jsonl"]
 

@@ -8,28 +8,59 @@ tell no format are left aside, as in a folder.
 
 from __future__ import annotations
 
+import lzma
+import os
+import struct
 import tarfile
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 from typing import IO, BinaryIO, cast
 
+from smelt.corpus.collect.reading import Reader, Reading
 from smelt.corpus.collect.sources import SourceFile, format_of
+from smelt.corpus.collect.unpack import MAX_RATIO, MEMORY, most_unpacked, seekable, unpacked
 from smelt.corpus.document import Document, Unreadable
-
-Reader = Callable[[SourceFile, int], Iterator[Document]]
 
 MAX_DEPTH = 3
 """Archives inside one another (taste)."""
-MAX_RATIO, RATIO_FROM = 200, 64 * 2**20
-"""How many times its packed size a member may unpack to, once it is larger than RATIO_FROM bytes: text packs to a
-tenth, a bomb to a thousandth (taste)."""
-MEMORY = 16 * 2**20
-"""Bytes of a member held in memory; more go to a temporary file."""
+ALL_FROM = 2**30
+"""What all members of an archive may unpack to together, however small it is: some seconds (taste)."""
+MAX_MEMBERS = 1_000_000
+"""Names in an archive (taste): each costs time and memory, even where nothing is under it."""
 BLOCK = 1 << 20
+_BROKEN = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    ValueError,
+    OverflowError,
+)
+"""What Python's readers of archives raise of broken ones."""
+
+
+class _Bomb(Exception):
+    """An archive as a whole unpacks to too much."""
+
+
+@dataclass(slots=True)
+class _Room:
+    """What may still come out of an archive and of all archives inside it."""
+
+    left: int
+
+    def take(self, size: int) -> None:
+        self.left -= size
+        if self.left < 0:
+            raise _Bomb(f"its members together unpack to more than {MAX_RATIO} times its size: a bomb")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +68,7 @@ class Member(SourceFile):
     """A file inside an archive, unpacked."""
 
     content: IO[bytes]
+    room: _Room
 
     def open(self) -> BinaryIO:
         """Its bytes."""
@@ -44,70 +76,93 @@ class Member(SourceFile):
         return cast("BinaryIO", self.content)
 
 
-def zip_documents(file: SourceFile, stored: BinaryIO, max_record: int, read: Reader) -> Iterator[Document]:
+def zip_documents(file: SourceFile, reading: Reading, read: Reader) -> Iterator[Document]:
     """The documents of all members of a zip archive, in the archive's order."""
     try:
-        with zipfile.ZipFile(stored) as archive:
-            for info in archive.infolist():
-                opened = _open_zip(archive, info)
+        with file.open() as stored, seekable(file, stored) as content, zipfile.ZipFile(content) as archive:
+            room = _room(file, stored)
+            infos = archive.infolist()
+            if len(infos) > MAX_MEMBERS:
+                raise _Bomb(f"{len(infos):,} members, over the limit of {MAX_MEMBERS:,}")
+            for info in infos:
                 if not info.is_dir():
-                    yield from _member(file, info.filename, opened, info.compress_size, max_record, read)
-    except zipfile.BadZipFile as error:
+                    opened = partial(_open_zip, archive, info)
+                    yield from _member(file, info.filename, opened, info.compress_size, room, reading, read)
+    except (_Bomb, *_BROKEN) as error:
         yield Unreadable(f"the archive cannot be read: {error}").document(f"{file.name}#0", source=file.name)
 
 
-def tar_documents(file: SourceFile, stored: BinaryIO, max_record: int, read: Reader) -> Iterator[Document]:
+def tar_documents(file: SourceFile, reading: Reading, read: Reader) -> Iterator[Document]:
     """The documents of all members of a tar archive, in one pass over its unpacked bytes.
 
     An archive that was cut between two members looks whole, unless it was packed.
     """
     try:
-        with tarfile.open(fileobj=stored, mode="r|") as archive:
-            for info in archive:
-                opened = _open_tar(archive, info)
-                if not info.isdir():
-                    yield from _member(file, info.name, opened, max(file.bytes, 1), max_record, read)
-        while stored.read(BLOCK):  # to its very end, where packing tells whether it is whole
-            pass
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+        with file.open() as stored:
+            room = _room(file, stored)
+            stream = unpacked(file, stored)
+            with tarfile.open(fileobj=stream, mode="r|") as archive:
+                for number, info in enumerate(archive):
+                    if number >= MAX_MEMBERS:
+                        raise _Bomb(f"more than {MAX_MEMBERS:,} members")
+                    if not info.isdir():
+                        opened = partial(_open_tar, archive, info)
+                        yield from _member(file, info.name, opened, max(file.bytes, 1), room, reading, read)
+            while stream.read(BLOCK):  # to its very end, where packing tells whether it is whole
+                pass
+    except (_Bomb, *_BROKEN) as error:
         yield Unreadable(f"the archive cannot be read on: {error}").document(f"{file.name}#end", source=file.name)
 
 
-def _open_zip(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], IO[bytes]]:
-    def opened() -> IO[bytes]:
-        if info.flag_bits & 1:
-            raise Unreadable("is under a password")
-        return archive.open(info)
+def _room(file: SourceFile, stored: BinaryIO) -> _Room:
+    """An archive inside another has what is left to that."""
+    if isinstance(file, Member):
+        return file.room
+    size = stored.seek(0, os.SEEK_END)
+    stored.seek(0)
+    return _Room(max(most_unpacked(size), ALL_FROM))
 
-    return opened
+
+def _open_zip(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
+    if info.flag_bits & 1:
+        raise Unreadable("is under a password")
+    return archive.open(info)
 
 
-def _open_tar(archive: tarfile.TarFile, info: tarfile.TarInfo) -> Callable[[], IO[bytes]]:
-    def opened() -> IO[bytes]:
-        content = archive.extractfile(info) if info.isreg() else None
-        if content is None:
-            raise Unreadable("is a link or a device, not a file")
-        return content
-
-    return opened
+def _open_tar(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
+    content = archive.extractfile(info) if info.isreg() else None
+    if content is None:
+        raise Unreadable("is a link or a device, not a file")
+    return content
 
 
 def _member(
-    file: SourceFile, member: str, opened: Callable[[], IO[bytes]], packed: int, max_record: int, read: Reader
+    file: SourceFile,
+    member: str,
+    opened: Callable[[], IO[bytes]],
+    packed: int,
+    room: _Room,
+    reading: Reading,
+    read: Reader,
 ) -> Iterator[Document]:
     """The documents of one member, or one that says why it cannot be read."""
-    name = f"{file.name}/{member.lstrip('/')}"
+    name = f"{file.name}/{_writable(member.lstrip('/'))}"
     try:
         _check_name(file, member)
         told = format_of(member)
         if told is None:
             return
         with tempfile.SpooledTemporaryFile(MEMORY) as content:
-            size = _copy(opened, content, packed)
-            inner = Member(name, f"{file.url}/{member}", size, file.changed, told, content)
-            yield from read(inner, max_record)
+            size = _copy(opened, content, packed, room)
+            inner = Member(name, f"{file.url}/{_writable(member)}", size, file.changed, told, content, room)
+            yield from read(inner, reading)
     except Unreadable as problem:
         yield problem.document(f"{name}#0", source=file.name)
+
+
+def _writable(name: str) -> str:
+    """A name as text that can be stored: bytes that are no UTF-8 become surrogates, which cannot."""
+    return name.encode(errors="backslashreplace").decode()
 
 
 def _check_name(file: SourceFile, member: str) -> None:
@@ -123,16 +178,19 @@ def _depth(file: SourceFile) -> int:
     return sum(format_of(part) in ("zip", "tar") for part in file.name.split("/"))
 
 
-def _copy(opened: Callable[[], IO[bytes]], content: IO[bytes], packed: int) -> int:
+def _copy(opened: Callable[[], IO[bytes]], content: IO[bytes], packed: int, room: _Room) -> int:
     """Unpacks a member; gives its size."""
     size = 0
     try:
         with opened() as stream:
             while block := stream.read(BLOCK):
                 size += len(block)
-                if size > max(RATIO_FROM, MAX_RATIO * packed):
+                room.take(len(block))
+                if size > most_unpacked(packed):
                     raise Unreadable(f"unpacks to more than {MAX_RATIO} times its size: a bomb")
                 content.write(block)
-    except (zipfile.BadZipFile, NotImplementedError, tarfile.TarError, EOFError, zlib.error) as error:
+    except Unreadable:
+        raise
+    except _BROKEN as error:
         raise Unreadable(f"cannot be unpacked: {error}") from error
     return size

@@ -19,8 +19,10 @@ from smelt.corpus.document import Unreadable
 MAX_REPLACED = 0.01
 """Characters that may be broken in a page of a believed encoding (taste: browsers accept any number)."""
 
-_MARKS = (
+BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16's, which it begins with
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
@@ -41,7 +43,7 @@ def decode(raw: bytes, *, charset: str | None = None, is_html: bool = False) -> 
 
 
 def _decode(raw: bytes, charset: str | None, *, is_html: bool) -> tuple[str, str]:
-    for mark, encoding in _MARKS:
+    for mark, encoding in BYTE_ORDER_MARKS:
         if raw.startswith(mark):
             return raw[len(mark) :].decode(encoding, errors="replace"), encoding
     if _SHIFTED not in raw:

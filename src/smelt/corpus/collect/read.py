@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -12,6 +12,8 @@ import polars as pl
 from pydantic import BaseModel, JsonValue
 
 from smelt.corpus.collect.formats import read_documents
+from smelt.corpus.collect.labels import Label, label_of, with_label
+from smelt.corpus.collect.reading import Reading
 from smelt.corpus.collect.sources import SourceFile
 from smelt.corpus.corpus import DROPPED, KEPT, write_shard
 from smelt.corpus.document import DROP, UNREADABLE, Document, as_batch
@@ -44,9 +46,11 @@ class GroupResult(BaseModel):
     """What is wrong with the first unreadable records."""
 
 
-def read_group(group: Group, *, folder: Path, max_record: int, shard_bytes: int) -> JsonValue:
+def read_group(
+    group: Group, *, reading: Reading, labels: Mapping[str, Label], folder: Path, shard_bytes: int
+) -> JsonValue:
     """Writes a group's documents into shards of its own below `folder`; gives a `GroupResult`."""
-    documents = chain.from_iterable(read_documents(file, max_record=max_record) for file in group.files)
+    documents = chain.from_iterable(labelled(file, reading, labels) for file in group.files)
     entries: list[Entry] = []
     problems: list[str] = []
     for number, batch in enumerate(in_batches(documents, shard_bytes)):
@@ -56,6 +60,13 @@ def read_group(group: Group, *, folder: Path, max_record: int, shard_bytes: int)
     total = sum(entries[1:], start=entries[0])
     result = GroupResult(shards=len(entries), ledger=[total], problems=problems[:PROBLEMS])
     return result.model_dump(mode="json")
+
+
+def labelled(file: SourceFile, reading: Reading, labels: Mapping[str, Label]) -> Iterable[Document]:
+    """The documents of a file, under the labels that its name has."""
+    label = label_of(file.name, labels)
+    documents = read_documents(file, reading)
+    return documents if label == Label() else with_label(documents, label)
 
 
 def in_batches(documents: Iterable[Document], batch_bytes: int) -> Iterator[pl.DataFrame]:

@@ -12,7 +12,9 @@ survive a move of the folder:
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import posixpath
 import re
 from collections.abc import Iterable, Sequence
@@ -28,9 +30,12 @@ from fsspec.spec import AbstractFileSystem
 from pydantic import JsonValue
 
 from smelt.core.shards import canonical_json
+from smelt.corpus.document import Unreadable
 from smelt.errors import InputError
 
-FileFormat = Literal["warc", "html", "jsonl", "csv", "parquet", "text", "epub", "zip", "tar"]
+FileFormat = Literal[
+    "warc", "html", "jsonl", "json", "csv", "parquet", "text", "markdown", "pdf", "epub", "mediawiki", "zip", "tar"
+]
 
 _FORMATS: dict[str, FileFormat] = {
     ".warc": "warc",
@@ -40,7 +45,7 @@ _FORMATS: dict[str, FileFormat] = {
     ".xhtml": "html",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
-    ".json": "jsonl",
+    ".json": "json",
     ".csv": "csv",
     ".tsv": "csv",
     ".parquet": "parquet",
@@ -48,12 +53,30 @@ _FORMATS: dict[str, FileFormat] = {
     ".zip": "zip",
     ".tar": "tar",
     ".tgz": "tar",
+    ".tbz2": "tar",
+    ".txz": "tar",
     ".txt": "text",
-    ".md": "text",
-    ".markdown": "text",
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".pdf": "pdf",
 }
-_COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".tgz": "gzip"}
-PACKED = ("parquet", "epub", "zip", "tar")
+_DUMP = re.compile(r"(?:wik|pages)[^/]*\.xml(?:-p\d+p\d+)?$", re.IGNORECASE)
+"""Names of MediaWiki dumps, parts of them too (enwiki-20240101-pages-articles1.xml-p1p41242): other XML is none."""
+Compression = Literal["gzip", "zstd", "bz2", "xz"]
+_COMPRESSIONS: dict[str, Compression] = {
+    ".gz": "gzip",
+    ".zst": "zstd",
+    ".bz2": "bz2",
+    ".xz": "xz",
+    ".tgz": "gzip",
+    ".tbz2": "bz2",
+    ".txz": "xz",
+}
+_UNREADABLE = (errno.EACCES, errno.EPERM, errno.ELOOP, errno.EISDIR)
+"""What is wrong with one file, and not with the disk."""
+MAX_COMPRESSIONS = 3
+"""Packings of a file over one another (taste): a.jsonl.gz.xz has two."""
+PACKED = ("parquet", "epub", "pdf", "zip", "tar")
 UNPACKED = 4
 """Bytes of text to expect in a byte of a packed file: the quickstart's hold 3.3 to 6 (2026-11)."""
 _CHANGED = ("mtime", "LastModified", "last_modified", "updated", "ETag", "etag", "created")
@@ -76,19 +99,23 @@ class SourceFile:
     @property
     def expected_bytes(self) -> int:
         """How much text to expect in it, about."""
-        return self.bytes * UNPACKED if self.compression or self.format in PACKED else self.bytes
+        return self.bytes * UNPACKED if self.compressions or self.format in PACKED else self.bytes
 
     @property
-    def compression(self) -> str | None:
-        """What the name says the bytes are packed with: "gzip", "zstd" or None."""
-        return _COMPRESSIONS.get(PurePosixPath(self.name).suffix)
+    def compressions(self) -> tuple[Compression, ...]:
+        """What the name says the bytes are packed with, the outermost first."""
+        return _split(self.name)[1]
 
     def open(self) -> BinaryIO:
-        """The stored bytes; `InputError` where they may not be read or are gone."""
+        """The stored bytes; `Unreadable` where they may not be read, `InputError` where they are gone."""
         try:
             system, path = _system(self.url)
             return cast("BinaryIO", system.open(path, "rb"))
-        except (FileNotFoundError, PermissionError) as error:
+        except OSError as error:
+            if error.errno in _UNREADABLE or os.path.islink(self.url):
+                raise Unreadable(f"cannot be opened: {error.strerror}") from error
+            if not isinstance(error, FileNotFoundError):
+                raise
             raise InputError(
                 where=self.url, what=f"cannot be opened: {error.strerror or error}", do="see whether it is still there"
             ) from error
@@ -159,7 +186,7 @@ def _matches(pattern: str, file_format: FileFormat | Literal["auto"]) -> list[So
             raise InputError(
                 where=f"paths {pattern}",
                 what=f"the name {name!r} tells no format",
-                expected=f"a name that ends in one of {' '.join(_FORMATS)}, then .gz, .zst, .bz2 or nothing",
+                expected=f"a name that ends in one of {' '.join(_FORMATS)}, then .gz, .zst, .bz2, .xz or nothing",
                 do='narrow the pattern, or say what the files are: format = "jsonl"',
             )
         if told is not None:
@@ -183,7 +210,7 @@ def _look(system: AbstractFileSystem, path: str) -> tuple[str, dict[str, dict[st
     if system.isfile(path):
         return path.rpartition("/")[0], {path: system.info(path)}
     if system.isdir(path):
-        found = cast("dict[str, dict[str, Any]]", system.find(path, detail=True))
+        found = cast("dict[str, dict[str, Any]]", _find(system, path))
         hidden = [place for place in found if "/." in place.removeprefix(path)]
         return path, {place: info for place, info in found.items() if place not in hidden}
     fixed = re.split(r"[*?\[]", path, maxsplit=1)[0]
@@ -192,11 +219,36 @@ def _look(system: AbstractFileSystem, path: str) -> tuple[str, dict[str, dict[st
 
 
 def format_of(name: str) -> FileFormat | None:
-    """What a name says a file is, None where it says nothing."""
-    suffixes = [suffix.lower() for suffix in PurePosixPath(name).suffixes]
-    if suffixes and suffixes[-1] in _COMPRESSIONS and suffixes[-1] not in _FORMATS:
-        suffixes.pop()
-    return _FORMATS.get(suffixes[-1]) if suffixes else None
+    """What a name says a file is, None where it says nothing.
+
+    >>> format_of("2024/a.jsonl.gz"), format_of("zhwiki-20240101-pages-articles.xml.bz2"), format_of("logo.png")
+    ('jsonl', 'mediawiki', None)
+    """
+    bare, _ = _split(name)
+    return "mediawiki" if _DUMP.search(bare) else _FORMATS.get(PurePosixPath(bare).suffix.lower())
+
+
+def _split(name: str) -> tuple[str, tuple[Compression, ...]]:
+    """A name without what it says of packing, and that."""
+    found: list[Compression] = []
+    while len(found) < MAX_COMPRESSIONS and (suffix := PurePosixPath(name).suffix.lower()) in _COMPRESSIONS:
+        found.append(_COMPRESSIONS[suffix])
+        if suffix in _FORMATS:
+            break
+        name = name[: -len(suffix)]
+    return name, tuple(found)
+
+
+def _find(system: AbstractFileSystem, folder: str) -> object:
+    """All files below a folder; a folder that may not be looked into is told, and not left out in silence."""
+    try:
+        return system.find(folder, detail=True, on_error="raise")
+    except PermissionError as error:
+        raise InputError(
+            where=f"paths {folder}",
+            what=f"may not be looked into: {error.filename or error}",
+            do="ask for the right to read it, or name the files that may be read",
+        ) from error
 
 
 def _changed(info: dict[str, Any]) -> str:

@@ -17,7 +17,10 @@ from fastwarc.warc import WarcRecord
 
 from smelt.corpus.collect.archive import Block, Breakage, archive_blocks
 from smelt.corpus.collect.charset import decode
+from smelt.corpus.collect.reading import Reading
+from smelt.corpus.collect.rows import plausible_date
 from smelt.corpus.collect.sources import SourceFile
+from smelt.corpus.collect.unpack import seekable
 from smelt.corpus.document import Document, Drop, Format, Unreadable
 
 NOT_TEXT = "not_text"
@@ -36,6 +39,17 @@ _DECODERS: dict[str, Callable[[WarcReader], WarcReader]] = {
 }
 
 
+_CODES = (
+    "afr:af ara:ar aze:az bel:be ben:bn bos:bs bul:bg cat:ca ces:cs cym:cy dan:da deu:de ell:el eng:en epo:eo "
+    "est:et eus:eu fas:fa fin:fi fra:fr gle:ga glg:gl guj:gu heb:he hin:hi hrv:hr hun:hu hye:hy ind:id isl:is "
+    "ita:it jpn:ja kan:kn kat:ka kaz:kk khm:km kor:ko lat:la lav:lv lit:lt mal:ml mar:mr mkd:mk mon:mn msa:ms "
+    "mya:my nep:ne nld:nl nno:nn nor:no pan:pa pol:pl por:pt ron:ro rus:ru sin:si slk:sk slv:sl spa:es sqi:sq "
+    "srp:sr swa:sw swe:sv tam:ta tel:te tgl:tl tha:th tur:tr ukr:uk urd:ur uzb:uz vie:vi zho:zh"
+)
+_LANGUAGES = dict(pair.split(":") for pair in _CODES.split())
+"""ISO 639-3, which WET files have, to 639-1, which documents have, for the common languages of the web."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Payload:
     """What a record carries, once its HTTP envelope is taken off."""
@@ -48,15 +62,15 @@ class _Payload:
     """Those of `DATING`, by name."""
 
 
-def warc_documents(file: SourceFile, *, max_record: int) -> Iterator[Document]:
-    """The documents of a web archive, in order; records over `max_record` bytes are unreadable."""
-    with file.open() as stream:
-        for found in archive_blocks(stream, max_record=max_record):
+def warc_documents(file: SourceFile, reading: Reading) -> Iterator[Document]:
+    """The documents of a web archive, in order."""
+    with file.open() as stored, seekable(file, stored, leave=("gzip", "zstd")) as stream:
+        for found in archive_blocks(stream, max_record=reading.max_record):
             place = f"{file.name}#{found.place}"
             try:
                 if isinstance(found, Breakage):
                     raise found.problem
-                yield _document(found, place, file.name, max_record)
+                yield _document(found, place, file.name, reading.max_record)
             except Unreadable as problem:
                 yield problem.document(place, source=file.name)
 
@@ -69,7 +83,8 @@ def _document(block: Block, place: str, name: str, max_record: int) -> Document:
         text="",
         url=record.headers.get("WARC-Target-URI"),
         source=name,
-        date=date.strftime("%Y-%m-%dT%H:%M:%SZ") if date else None,
+        date=plausible_date(date.strftime("%Y-%m-%dT%H:%M:%SZ")) if date else None,
+        language=_language(record),
     )
     payload = _payload(block, max_record)
     if payload.status is not None and not 200 <= payload.status < 300:
@@ -80,6 +95,12 @@ def _document(block: Block, place: str, name: str, max_record: int) -> Document:
     text, encoding = decode(payload.body, charset=payload.charset, is_html=form == "html")
     meta = {"encoding": encoding, **({"http": payload.headers} if payload.headers else {})}
     return replace(about, text=text, format=form, meta=json.dumps(meta))
+
+
+def _language(record: WarcRecord) -> str | None:
+    """What a WET record was identified as: the first of `zho,eng`, by its two letters where it is a common one."""
+    first = (record.headers.get("WARC-Identified-Content-Language") or "").partition(",")[0].strip()
+    return _LANGUAGES.get(first, first) or None
 
 
 def _payload(block: Block, max_record: int) -> _Payload:
