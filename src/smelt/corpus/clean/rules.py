@@ -11,12 +11,13 @@
     note = "why"                        # optional
 
 The tables that come with smelt lie in smelt/corpus/clean/tables: `gopher`, which is `gopher_quality`,
-`gopher_repetition` and `zh` together. Any other is named by its path.
+`gopher_repetition`, `zh`, `ja` and `th` together. Any other is named by its path.
 
 Each measure is judged by one rule: of those that name the document's language the last, or else the last that names
 none. So `zh` replaces the limits that take it for granted that words have spaces between them, and a rule with
 neither `min` nor `max` lifts the limits before it. A document whose language is not known is taken for Chinese if a
-fifth of its characters are Han or kana, and otherwise for English, which Gopher's rules were made for.
+fifth of its characters are Han or kana, or for Japanese if a tenth of those are hiragana; for Thai likewise; and
+otherwise for English, which Gopher's rules were made for.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from smelt.corpus.measures.measure import MEASURES, measure
 from smelt.errors import RecipeError
 
 CHINESE_FROM = 0.2  # of the characters: half of what is said, as one of Han says as much as four letters (taste)
+JAPANESE_FROM = 0.1  # of the Han and kana: Japanese text has .2 to .8, quotations in Chinese text less than .02
 TABLES = resources.files("smelt.corpus.clean") / "tables"
 
 
@@ -76,7 +78,7 @@ class Rules(Op):
     """
 
     op: ClassVar[str] = "rules"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     table: str
     """A table that comes with smelt, such as "gopher", or the path of one. Drop reasons begin with its name."""
     rules: tuple[Rule, ...] = ()
@@ -192,7 +194,13 @@ def _parse(file: Traversable) -> _Table:
 
 def _language() -> pl.Expr:
     known = pl.col("language").str.to_lowercase().str.extract("^([a-z]+)")
-    guess = pl.when(pl.col("ideograph_frac") > CHINESE_FROM).then(pl.lit("zh")).otherwise(pl.lit("en"))
+    is_unspaced = pl.col("unspaced_frac") > CHINESE_FROM
+    is_japanese = pl.col("hiragana_frac") > JAPANESE_FROM
+    guess = (
+        pl.when(pl.col("ideograph_frac") > CHINESE_FROM)
+        .then(pl.when(is_japanese).then(pl.lit("ja")).otherwise(pl.lit("zh")))
+        .otherwise(pl.when(is_unspaced).then(pl.lit("th")).otherwise(pl.lit("en")))
+    )
     return pl.coalesce(known, guess)
 
 
