@@ -35,7 +35,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, ValidationInfo, model_validator
 
 from smelt.corpus.document import Op, drop_where, is_kept
-from smelt.corpus.measures.measure import MEASURES, measure
+from smelt.corpus.measures.measure import MEASURES, Definitions, measure
 from smelt.errors import RecipeError
 
 CHINESE_FROM = 0.2  # of the characters: half of what is said, as one of Han says as much as four letters (taste)
@@ -84,6 +84,10 @@ class Rules(Op):
     rules: tuple[Rule, ...] = ()
     """What the table says: read from it if not given, so that the limits themselves are what is compared."""
 
+    definitions: Definitions = "smelt"
+    """Whose words and shares are measured: "datatrove" for the verdicts of its filters, as near as can be. What is
+    measured so is not kept as columns."""
+
     @model_validator(mode="before")
     @classmethod
     def _read_table(cls, values: Any, info: ValidationInfo) -> Any:
@@ -100,7 +104,7 @@ class Rules(Op):
     def settings(self) -> dict[str, JsonValue]:
         """The rules of each measure and language; a change of limits is told as `gopher.mean_word_length zh`."""
         names = [" ".join((rule.measure, *rule.languages)) for rule in self.rules]
-        settings: dict[str, JsonValue] = {"order": list[JsonValue](names)}
+        settings: dict[str, JsonValue] = {"definitions": self.definitions, "order": list[JsonValue](names)}
         for name, rule in zip(names, self.rules, strict=True):
             limits = rule.model_dump(mode="json", include={"min", "max", "source"})
             settings[name] = [*cast("list[JsonValue]", settings.get(name, [])), limits]
@@ -108,9 +112,13 @@ class Rules(Op):
 
     def apply(self, batch: pl.DataFrame) -> pl.DataFrame:
         """The batch with all measures as columns, and `drop` filled where a rule is broken."""
-        if not MEASURES.keys() <= set(batch.columns):
-            texts = batch.select(pl.when(is_kept()).then("text")).to_series()
-            batch = batch.with_columns(measure(texts))
+        if self.definitions != "smelt":
+            judged = self._judge(_measured(batch.drop(MEASURES, strict=False), self.definitions))
+            return batch.with_columns(judged["drop"])
+        is_measured = MEASURES.keys() <= set(batch.columns)
+        return self._judge(batch if is_measured else _measured(batch, self.definitions))
+
+    def _judge(self, batch: pl.DataFrame) -> pl.DataFrame:
         spoken = batch.select(_language()).to_series()
         judges = {language: self.rules_for(language) for language in spoken.unique()}
         for rule in self.rules:
@@ -190,6 +198,11 @@ def _parse(file: Traversable) -> _Table:
         place = ".".join(str(part) for part in problem["loc"])
         what = problem["msg"].removeprefix("Value error, ")
         raise RecipeError(where=f"{file} {place}", what=what) from error
+
+
+def _measured(batch: pl.DataFrame, definitions: Definitions) -> pl.DataFrame:
+    texts = batch.select(pl.when(is_kept()).then("text")).to_series()
+    return batch.with_columns(measure(texts, definitions))
 
 
 def _language() -> pl.Expr:

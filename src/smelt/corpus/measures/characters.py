@@ -12,6 +12,7 @@ a symbol until then.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
@@ -114,7 +115,17 @@ def _unicode_class(character: str) -> int:
 @cache
 def normal_forms() -> NormalForms:
     """The normal form of every code point, with spaces around those that are words of their own."""
-    forms = [normal_form(chr(code)).encode() for code in range(LAST_USED + 1)]
+    return _forms(normal_form)
+
+
+@cache
+def word_forms() -> NormalForms:
+    """The form of every code point in which words of lists are looked for."""
+    return _forms(word_form)
+
+
+def _forms(form_of: Callable[[str], str]) -> NormalForms:
+    forms = [form_of(chr(code)).encode() for code in range(LAST_USED + 1)]
     start = np.zeros(N_CODES + 1, np.int32)
     start[1 : len(forms) + 1] = np.cumsum([len(form) for form in forms])
     start[len(forms) + 1 :] = start[len(forms)]
@@ -132,6 +143,26 @@ def normal_form(character: str) -> str:
     """
     folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", character).casefold())
     return "".join(_kept(part) for part in folded)
+
+
+def word_form(character: str) -> str:
+    """NFKC and case folding, no format characters such as zero-width spaces, and a space for all that writes no word;
+    spaces around characters that are words of their own, and before letters that are.
+
+    >>> [word_form(character) for character in "ＡÉ\u200b,中"]
+    ['a', 'é', '', ' ', ' 中 ']
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", character).casefold())
+    return "".join(_in_word(part) for part in folded)
+
+
+def _in_word(character: str) -> str:
+    category, kind = unicodedata.category(character), int(character_classes()[ord(character)])
+    if category == "Cf":
+        return ""
+    if category[0] not in "LMN":
+        return " "
+    return f" {character} " if kind & IDEOGRAPH else f" {character}" if kind & UNSPACED else character
 
 
 def _kept(character: str) -> str:

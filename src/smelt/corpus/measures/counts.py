@@ -274,9 +274,13 @@ def count_duplicates(words: Words, n_words: int, newlines: int, table: Table) ->
     return n, duplicates, chars
 
 
-@compiled(types.void(BYTES, OFFSETS, CLASSES, numba.from_dtype(COUNTS)[::1]))
+@compiled(types.void(BYTES, OFFSETS, CLASSES, numba.from_dtype(COUNTS)[::1], types.boolean))
 def count_batch(
-    data: NDArray[np.uint8], offsets: NDArray[np.int64], classes: NDArray[np.uint16], counts: NDArray[np.void]
+    data: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    classes: NDArray[np.uint16],
+    counts: NDArray[np.void],
+    as_datatrove: bool,
 ) -> None:
     """Fills `counts` (n,) of COUNTS for the n documents `data[offsets[d]:offsets[d + 1]]`."""
     # At most every second byte starts a word. Memory is taken from the machine only as it is written to.
@@ -290,4 +294,4 @@ def count_batch(
         count_words(text, words, n_words, counts[d])
         count_lines(text, classes, words, n_words, counts[d])
         count_repetition(words, n_words, table, counts[d])
-        count_grams(words.hash[:n_words], words.chars_before, grams, table, counts[d].gram_chars)
+        count_grams(words.hash[:n_words], words.chars_before, grams, table, counts[d].gram_chars, as_datatrove)

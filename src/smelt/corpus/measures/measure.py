@@ -26,6 +26,7 @@ import re
 import tomllib
 from functools import cache
 from importlib import resources
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -70,7 +71,14 @@ MEASURES: dict[str, str] = {
 """Every measure, and what it is. Counts are integers, all others floats."""
 
 
-def measure(texts: pl.Series) -> pl.DataFrame:
+Definitions = Literal["smelt", "datatrove"]
+"""Whose: those above, or datatrove's as far as they differ in kind. There a word is what stands between white space
+whatever its script; a share of characters is one of all code points of the text, white space too; the top n-gram has
+spaces in it; and a duplicate n-gram is skipped as a whole. benchmarks/parity.py counts what difference is left, and why.
+"""
+
+
+def measure(texts: pl.Series, definitions: Definitions = "smelt") -> pl.DataFrame:
     """The measures of every text: a row for each, the columns of MEASURES; null where the text is null.
 
     >>> measure(pl.Series(["To be, or not to be"])).select("n_words", "mean_word_length", "stop_words")
@@ -83,20 +91,25 @@ def measure(texts: pl.Series) -> pl.DataFrame:
     │ 6       ┆ 2.333333         ┆ 2          │
     └─────────┴──────────────────┴────────────┘
     """
-    counts = _counts(texts)
+    as_datatrove = definitions == "datatrove"
+    counts = _counts(texts, as_datatrove=as_datatrove)
+    whole = texts.str.len_chars().fill_null(0).cast(pl.Int64).to_numpy() if as_datatrove else counts["characters"]
     adverts = count_adverts(texts).fill_null(0).to_numpy()
-    measures = pl.DataFrame({**_ratios(counts), "advert_ratio": _ratio(adverts, counts["words"])})
+    measures = pl.DataFrame({**_ratios(counts, whole), "advert_ratio": _ratio(adverts, counts["words"])})
     return measures.select(pl.when(texts.is_not_null()).then(pl.col(name)).alias(name) for name in MEASURES)
 
 
-def _counts(texts: pl.Series) -> NDArray[np.void]:
+def _counts(texts: pl.Series, *, as_datatrove: bool) -> NDArray[np.void]:
     # Imported here because numba takes half a second to load, and reading a recipe needs only the names above.
-    from smelt.corpus.measures.characters import character_classes
+    from smelt.corpus.measures.characters import IDEOGRAPH, UNSPACED, character_classes
     from smelt.corpus.measures.counts import COUNTS, count_batch
     from smelt.corpus.measures.kernels import utf8_buffers
 
+    classes = character_classes()
+    if as_datatrove:
+        classes = classes & np.uint16(0xFFFF - IDEOGRAPH - UNSPACED)
     counts = np.zeros(len(texts), COUNTS)
-    count_batch(*utf8_buffers(texts), character_classes(), counts)
+    count_batch(*utf8_buffers(texts), classes, counts, as_datatrove)
     return counts
 
 
@@ -109,16 +122,16 @@ def count_adverts(texts: pl.Series) -> pl.Series:
 @cache
 def advert_phrases() -> list[str]:
     """The phrases of adverts.toml, in all languages."""
-    table = tomllib.loads(resources.files(__package__).joinpath("adverts.toml").read_text(encoding="utf-8"))
+    table = tomllib.loads(resources.files("smelt.corpus.measures").joinpath("adverts.toml").read_text(encoding="utf-8"))
     return [phrase for language in table.values() for phrase in language["phrases"]]
 
 
-def _ratios(counts: NDArray[np.void]) -> dict[str, NDArray[np.generic]]:
+def _ratios(counts: NDArray[np.void], whole: NDArray[np.int64]) -> dict[str, NDArray[np.generic]]:
     words, chars, lines = counts["words"], counts["characters"], counts["lines"]
     grams, letters = counts["gram_chars"], counts["scripts"][:, 1:].sum(axis=1)
     # A top n-gram that overlaps itself (ha ha ha) counts the overlap twice: 1 is the most there is.
-    top = {f"top_{n}gram_char_frac": np.minimum(_ratio(grams[:, n], chars), 1.0) for n in (2, 3, 4)}
-    duplicate = {f"dup_{n}gram_char_frac": _ratio(grams[:, n], chars) for n in range(5, 11)}
+    top = {f"top_{n}gram_char_frac": np.minimum(_ratio(grams[:, n], whole), 1.0) for n in (2, 3, 4)}
+    duplicate = {f"dup_{n}gram_char_frac": _ratio(grams[:, n], whole) for n in range(5, 11)}
     return {
         "n_words": words,
         "n_chars": chars,
@@ -131,9 +144,9 @@ def _ratios(counts: NDArray[np.void]) -> dict[str, NDArray[np.generic]]:
         "bullet_line_frac": _ratio(counts["bullet_lines"], lines),
         "ellipsis_line_frac": _ratio(counts["ellipsis_lines"], lines),
         "dup_line_frac": _ratio(counts["dup_lines"], lines),
-        "dup_line_char_frac": _ratio(counts["dup_line_chars"], chars),
+        "dup_line_char_frac": _ratio(counts["dup_line_chars"], whole),
         "dup_paragraph_frac": _ratio(counts["dup_paragraphs"], counts["paragraphs"]),
-        "dup_paragraph_char_frac": _ratio(counts["dup_paragraph_chars"], chars),
+        "dup_paragraph_char_frac": _ratio(counts["dup_paragraph_chars"], whole),
         **top,
         **duplicate,
         "terminal_line_frac": _ratio(counts["terminal_lines"], lines),
