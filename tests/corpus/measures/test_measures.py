@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -132,3 +133,28 @@ def test_a_slice_of_a_chunked_column_is_measured_as_itself() -> None:
     whole = pl.Series(["one", "two of", "中文", None, "five words of any length"])
     chunked = pl.concat([whole[:2], whole[2:]], rechunk=False)
     assert_frame_equal(measure(chunked[1:4]), measure(whole)[1:4])
+
+
+def greedy_chars(words: Sequence[str], n: int) -> int:
+    """As datatrove reads: each duplicate n-gram is skipped as a whole, and what begins within it is not remembered."""
+    seen: set[tuple[str, ...]] = set()
+    chars = at = 0
+    while at + n <= len(words):
+        gram = tuple(words[at : at + n])
+        chars += sum(map(len, gram)) if gram in seen else 0
+        at += n if gram in seen else 1
+        seen.add(gram)
+    return chars
+
+
+@settings(max_examples=100, deadline=None)
+@given(passages.filter(bool))
+def test_datatroves_definitions_are_those_of_its_code(text: str) -> None:
+    words, row = text.split(), measure(pl.Series([text]), "datatrove").row(0, named=True)
+    assert row["n_words"] == len(words)
+    for n in range(5, 11):
+        assert row[f"dup_{n}gram_char_frac"] == greedy_chars(words, n) / len(text)
+    for name, parts in (("line", re.split(r"\n+", text)), ("paragraph", re.split(r"\n{2,}", text.strip()))):
+        repeated = [part for at, part in enumerate(parts) if part in parts[:at]]
+        assert row[f"dup_{name}_frac"] == len(repeated) / len(parts)
+        assert row[f"dup_{name}_char_frac"] == len("".join(repeated)) / len(text)

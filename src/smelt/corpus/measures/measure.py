@@ -32,6 +32,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from smelt.corpus.measures.datatrove import repeated_lines
+
 MEASURES: dict[str, str] = {
     "n_words": "words",
     "n_chars": "characters other than white space",
@@ -74,8 +76,8 @@ MEASURES: dict[str, str] = {
 Definitions = Literal["smelt", "datatrove"]
 """Whose: those above, or datatrove's as far as they differ in kind. There a word is what stands between white space
 whatever its script; a share of characters is one of all code points of the text, white space too; the top n-gram has
-spaces in it; and a duplicate n-gram is skipped as a whole. benchmarks/parity.py counts what difference is left, and why.
-"""
+spaces in it; a duplicate n-gram is skipped as a whole; and lines are told apart as in datatrove.py.
+benchmarks/parity.py counts what difference is left, and why."""
 
 
 def measure(texts: pl.Series, definitions: Definitions = "smelt") -> pl.DataFrame:
@@ -96,6 +98,8 @@ def measure(texts: pl.Series, definitions: Definitions = "smelt") -> pl.DataFram
     whole = texts.str.len_chars().fill_null(0).cast(pl.Int64).to_numpy() if as_datatrove else counts["characters"]
     adverts = count_adverts(texts).fill_null(0).to_numpy()
     measures = pl.DataFrame({**_ratios(counts, whole), "advert_ratio": _ratio(adverts, counts["words"])})
+    if as_datatrove:
+        measures = measures.with_columns(repeated_lines(texts))
     return measures.select(pl.when(texts.is_not_null()).then(pl.col(name)).alias(name) for name in MEASURES)
 
 
@@ -144,9 +148,9 @@ def _ratios(counts: NDArray[np.void], whole: NDArray[np.int64]) -> dict[str, NDA
         "bullet_line_frac": _ratio(counts["bullet_lines"], lines),
         "ellipsis_line_frac": _ratio(counts["ellipsis_lines"], lines),
         "dup_line_frac": _ratio(counts["dup_lines"], lines),
-        "dup_line_char_frac": _ratio(counts["dup_line_chars"], whole),
+        "dup_line_char_frac": _ratio(counts["dup_line_chars"], chars),
         "dup_paragraph_frac": _ratio(counts["dup_paragraphs"], counts["paragraphs"]),
-        "dup_paragraph_char_frac": _ratio(counts["dup_paragraph_chars"], whole),
+        "dup_paragraph_char_frac": _ratio(counts["dup_paragraph_chars"], chars),
         **top,
         **duplicate,
         "terminal_line_frac": _ratio(counts["terminal_lines"], lines),

@@ -141,16 +141,16 @@ def duplicate_chars(grams: Grams, n_grams: int, chars_before: NDArray[np.int32],
 
 @numba.njit
 def skipped_chars(grams: Grams, n_grams: int, chars_before: NDArray[np.int32], n: int) -> int:
-    """Characters in n-grams that repeat an earlier one, as datatrove reads: n words on after each that it finds, so that
-    those which begin within are neither found nor remembered. Uses up `times`."""
+    """Characters in n-grams that repeat an earlier one, as datatrove reads: n words on after each that it finds, so
+    that those which begin within are neither found nor remembered. Uses up `times`."""
     chars = read_on = 0
     for k in range(n_grams):
-        at = grams.at[k]
+        at = int(grams.at[k])
         if at < read_on:
             continue
         if grams.times[grams.number[k]] > 0:
             grams.times[grams.number[k]] = 0
             continue
-        chars += chars_before[at + n] - chars_before[at]
+        chars += int(chars_before[at + n] - chars_before[at])
         read_on = at + n
     return chars
