@@ -52,3 +52,9 @@ clean:  ## remove the environment and the caches; the store stays
 .venv/installed-dev: .venv/installed
 	$(INSTALL) --editable '.[dev,ray]'
 	@touch $@
+
+# Peers to measure against, each in an environment of its own: what they need does not agree with ours.
+.venv-peers/datatrove/installed:
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check datatrove==0.10.1 nltk spacy xxhash regex ftfy fasteners tldextract
+	@touch $@

@@ -18,6 +18,7 @@ from benchmarks.corpus import measure_corpus
 from benchmarks.decontamination import measure_decontamination
 from benchmarks.figures import Figure
 from benchmarks.fuzz import measure_fuzz
+from benchmarks.parity import measure_parity
 from benchmarks.quickstart import measure_quickstart
 from benchmarks.toxicity import measure_toxicity
 from smelt.core.meter import library_versions
@@ -29,6 +30,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "decontamination": measure_decontamination,
     "toxicity": measure_toxicity,
     "fuzz": measure_fuzz,
+    "parity": measure_parity,
 }
 
 

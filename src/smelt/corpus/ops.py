@@ -11,16 +11,18 @@ import difflib
 from collections.abc import Mapping
 from typing import Any, cast
 
+from smelt.corpus.clean.blocklist import Blocklist
 from smelt.corpus.clean.edits import C4Lines, Furniture
 from smelt.corpus.clean.pii import PersonalData
 from smelt.corpus.clean.repair import Repair
 from smelt.corpus.clean.rules import TABLES, Rules
+from smelt.corpus.clean.words import Words
 from smelt.corpus.document import Op
 from smelt.corpus.extract.extract import Extract
 from smelt.corpus.label.classify import Classify
 from smelt.corpus.label.language import Language
 
-_KINDS = (Extract, Language, Repair, Rules, C4Lines, Furniture, PersonalData, Classify)
+_KINDS = (Extract, Language, Repair, Rules, C4Lines, Furniture, PersonalData, Blocklist, Words, Classify)
 OPS: dict[str, type[Op]] = {kind.op: kind for kind in _KINDS}
 """All kinds of ops."""
 

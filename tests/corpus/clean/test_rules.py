@@ -12,6 +12,7 @@ import zstandard
 from smelt.corpus.clean.rules import Rule, Rules, read_rules
 from smelt.corpus.document import DROP, Document, Drop, as_batch
 from smelt.corpus.measures.measure import MEASURES
+from smelt.corpus.ops import rule_tables
 from smelt.errors import RecipeError
 
 GOPHER = Rules(table="gopher")
@@ -55,6 +56,35 @@ CHINESE = {
     "punctuation_frac": ("★★★人人★★★", "人人生而自由，在尊严和权利上一律平等。"),
     "replacement_frac": ("人人生\ufffd自由", "人人生而自由"),
 }
+CHINESE |= {
+    "mojibake_frac": ("人人生锟斤拷而自由", "人人生而自由"),
+    "pinyin_ratio": ("人人生而構(gòu)自由", "人人生而構(见图)自由"),
+    "advert_ratio": ("想赚钱的请加微信", "微信是一种软件"),
+    "hiragana_frac": ("すべての人間は自由である", "人人生而自由"),
+}
+JAPANESE = CHINESE | {
+    "hiragana_frac": ("人間自由平等", "すべての人間は自由である"),
+    "dup_line_frac": ("人間\n人間\n人間\n自由", "人間\n自由\n平等"),
+}
+THAI = {
+    "n_words": ("ก" * 149, "ก" * 150),
+    "mean_word_length": ("internationalization กา localization", "ทุกคนเกิดมาอิสระ"),
+    "alpha_word_frac": ("๑ ๒ ๓ ก", "ทุกคน ๑"),
+    "unspaced_frac": ("mostly written in other letters ก", "ทุกคนเกิดมาอิสระ"),
+    "dup_line_frac": ("ทุกคน\nทุกคน\nทุกคน\nเกิด", "ทุกคน\nเกิด\nมา"),
+    "top_2gram_char_frac": ("กขกข", "กขคงจฉชซฌญ"),
+    "top_3gram_char_frac": ("กขคกขค", "กขคงจฉชซฌญ"),
+    "top_4gram_char_frac": ("กขคงกขคง", "กขคงจฉชซฌญ"),
+    "dup_10gram_char_frac": ("กขคงจฉชซฌญ" * 2, "กขคงจฉชซฌญ"),
+    "punctuation_frac": ("★★★กข★★★", "ทุกคน"),
+    "replacement_frac": ("ทุก\ufffdคน", "ทุกคน"),
+    "mojibake_frac": ("à¸—ุกÃ©คน", "ทุกคน"),
+}
+DAMAGE = {
+    "replacement_frac": ("one \ufffd", "one"),
+    "mojibake_frac": ("Itâ€™s cafÃ©", "It’s café"),
+    "pinyin_ratio": ("構(gòu)建", "構(建)"),
+}
 C4 = {
     "curly_brackets": ("if (x) { return; }", "if (x) return;"),
     "lorem_ipsum": ("Lorem ipsum dolor sit amet.", "Lorem of ipsum."),
@@ -66,6 +96,25 @@ FINEWEB = {
     "dup_line_char_frac": ("one line\none line", "one line\nanother line"),
     "newline_word_ratio": ("one\ntwo\nthree", "one two three four\nfive"),
 }
+EXAMPLES = {
+    "gopher_quality": ENGLISH,
+    "gopher_repetition": ENGLISH,
+    "zh": CHINESE,
+    "ja": JAPANESE,
+    "th": THAI,
+    "damage": DAMAGE,
+    "c4": C4,
+    "fineweb": FINEWEB,
+}
+"""By table and measure: a text that breaks the rule, and one that does not."""
+INCLUDES_ONLY = {"gopher"}
+SHIPPED = [
+    (table, rule)
+    for table in rule_tables()
+    if table not in INCLUDES_ONLY
+    for rule in read_rules(table)
+    if rule.min is not None or rule.max is not None
+]
 
 
 def batch(*texts: str, language: str | None = "en") -> pl.DataFrame:
@@ -81,26 +130,31 @@ def write(path: Path, text: str) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize(
-    ("language", "examples", "rule"),
-    [("en", ENGLISH, rule) for rule in GOPHER.rules_for("en")]
-    + [("zh", CHINESE, rule) for rule in read_rules("zh") if rule.min is not None or rule.max is not None]
-    + [("en", C4, rule) for rule in read_rules("c4")]
-    + [("en", FINEWEB, rule) for rule in read_rules("fineweb")],
-    ids=lambda value: value.measure if isinstance(value, Rule) else "",
-)
-def test_a_rule_drops_what_breaks_it_and_nothing_else(
-    language: str, examples: dict[str, tuple[str, str]], rule: Rule
-) -> None:
-    breaking, keeping = examples[rule.measure]
-    only = Rules(table="gopher", rules=(rule,)).apply(batch(breaking, keeping, language=language))
+@pytest.mark.parametrize(("table", "rule"), SHIPPED, ids=lambda value: getattr(value, "measure", value))
+def test_every_rule_that_ships_has_a_text_that_it_drops_and_one_that_it_keeps(table: str, rule: Rule) -> None:
+    breaking, keeping = EXAMPLES[table][rule.measure]
+    only = Rules(table=table, rules=(rule,)).apply(batch(breaking, keeping, language=(*rule.languages, "en")[0]))
     broken, kept = drops(only)
     assert kept is None
     assert broken is not None
-    assert broken.reason == f"gopher.{rule.measure}"
+    assert broken.reason == f"{table}.{rule.measure}"
     assert broken.value == only[rule.measure][0]
     assert broken.limit in (rule.min, rule.max)
     assert broken.detail == rule.source
+
+
+def test_no_example_is_left_of_a_rule_that_is_gone() -> None:
+    shipped = {rule.measure for _, rule in SHIPPED}
+    assert {measure for examples in EXAMPLES.values() for measure in examples} <= shipped
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [("人人生而自由" * 9, "zh"), ("すべての人間は生まれながらにして自由", "ja"), ("ทุกคน", "th"), ("All men", "en")],
+)
+def test_a_document_of_unknown_language_is_judged_by_its_script(text: str, language: str) -> None:
+    spoken = Rules(table="gopher").apply(batch(text, language=None))
+    assert drops(spoken) == drops(Rules(table="gopher").apply(batch(text, language=language)))
 
 
 @pytest.mark.parametrize(("text", "limit"), [("a b c d", 3), ("pneumonoultramicroscopic silicosis", 10)])
@@ -163,7 +217,7 @@ def test_an_empty_batch_stays_empty() -> None:
     assert set(MEASURES) < set(after.columns)
 
 
-@pytest.mark.parametrize("language", ["zh", "zh-TW", "yue", "ja", None])
+@pytest.mark.parametrize("language", ["zh", "zh-TW", "yue", None])
 def test_chinese_is_held_against_limits_for_characters(language: str | None) -> None:
     text = (
         "人人生而自由，在尊严和权利上一律平等。"
@@ -262,5 +316,5 @@ def test_a_malformed_table_is_refused_when_the_op_is_made(tmp_path: Path, conten
 
 
 def test_a_table_that_is_not_there_is_refused_with_a_suggestion() -> None:
-    with pytest.raises(RecipeError, match=r"did you mean 'gopher'\?; expected one of c4, fineweb, gopher"):
+    with pytest.raises(RecipeError, match=r"did you mean 'gopher'\?; expected one of c4, damage, fineweb, gopher"):
         Rules(table="gofer")

@@ -1,35 +1,22 @@
-"""The compiled pass measures exactly what a plain reading of the definitions in measures.py does."""
+"""The compiled pass measures exactly what the plain definitions in reference_measures.py say."""
 
 from __future__ import annotations
 
 import json
 import re
-import unicodedata
-from collections import Counter
 from collections.abc import Sequence
-from itertools import groupby
 from pathlib import Path
 
 import polars as pl
 import pytest
+import xxhash
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from smelt.corpus.measures.characters import (
-    BULLETS,
-    CLOSERS,
-    FUNCTION_CHARACTERS,
-    IDEOGRAPHS,
-    SENTENCE_ENDS,
-    TERMINALS,
-)
+from reference_measures import reference
 from smelt.corpus.measures.measure import MEASURES, measure
-
-HAN_OR_KANA = "".join(f"{chr(first)}-{chr(last)}" for first, last in IDEOGRAPHS)
-WORD = re.compile(rf"[{HAN_OR_KANA}]|[^\s{HAN_OR_KANA}]+")
-STOP_WORDS = {"the", "be", "to", "of", "and", "that", "have", "with"}
 
 # Words, few enough to repeat, and what may stand between them: n-grams, lines and paragraphs recur.
 PIECES = (
@@ -57,89 +44,14 @@ PIECES = (
     "lolorem",
     "\ufffd",
     "😀",
+    *("Ã©", "â€™", "ï¿½", "锟斤拷", "烫烫烫烫", "锛屻", "銆"),
+    *("構(gòu)", "（yì）", "(de)", "ก", "กำ", "ที่", "မြ", "жa", "Buy now", "加微信"),
+    *("\u200b", "e\u0301", "\x00", "か\u3099", "🏳️‍🌈", "שלום"),
 )
 GAPS = (" ", " ", "", "\n", "\n\n", "\n \n", "\r\n", "\t", "\u3000", "\u2028")
 passages = st.lists(st.tuples(st.sampled_from(PIECES), st.sampled_from(GAPS)), max_size=80).map(
     lambda pairs: "".join(piece + gap for piece, gap in pairs)
 )
-
-
-def reference(text: str) -> dict[str, float]:
-    """Every measure of a text, by its definition."""
-    words = WORD.findall(text)
-    lines = [line.strip() for line in text.split("\n")]
-    paragraphs = ["\n".join(group) for filled, group in groupby(lines, key=bool) if filled]
-    lines = [line for line in lines if line]
-    n_chars = sum(map(len, words))
-
-    def share(part: float, whole: float) -> float:
-        return part / whole if whole else 0.0
-
-    def share_of_lines(holds: Sequence[bool]) -> float:
-        return share(sum(holds), len(lines))
-
-    dup_lines, dup_line_chars = duplicates(lines)
-    dup_paragraphs, dup_paragraph_chars = duplicates(paragraphs)
-    return {
-        "n_words": len(words),
-        "n_chars": n_chars,
-        "mean_word_length": share(n_chars, len(words)),
-        "alpha_word_frac": share(sum(any(map(str.isalpha, word)) for word in words), len(words)),
-        "ideograph_frac": share(sum(bool(re.match(f"[{HAN_OR_KANA}]", word)) for word in words), n_chars),
-        "stop_words": len({word.lower() for word in words} & STOP_WORDS),
-        "hash_word_ratio": share(text.count("#"), len(words)),
-        "ellipsis_word_ratio": share(text.count("...") + text.count("…"), len(words)),
-        "bullet_line_frac": share_of_lines([line[0] in BULLETS for line in lines]),
-        "ellipsis_line_frac": share_of_lines([line.endswith(("...", "…")) for line in lines]),
-        "dup_line_frac": share(dup_lines, len(lines)),
-        "dup_line_char_frac": share(dup_line_chars, n_chars),
-        "dup_paragraph_frac": share(dup_paragraphs, len(paragraphs)),
-        "dup_paragraph_char_frac": share(dup_paragraph_chars, n_chars),
-        **{f"top_{n}gram_char_frac": min(1.0, share(top_chars(words, n), n_chars)) for n in (2, 3, 4)},
-        **{f"dup_{n}gram_char_frac": share(duplicate_gram_chars(words, n), n_chars) for n in range(5, 11)},
-        "terminal_line_frac": share_of_lines([line[-1] in TERMINALS for line in lines]),
-        "short_line_frac": share_of_lines([len(" ".join(line.split())) <= 30 for line in lines]),
-        "newline_word_ratio": share(text.strip().count("\n"), len(words)),
-        "curly_brackets": text.count("{"),
-        "n_sentences": sum(word.rstrip(CLOSERS).endswith(tuple(SENTENCE_ENDS)) for word in words),
-        "lorem_ipsum": len(re.findall("lorem ipsum", text, re.IGNORECASE | re.ASCII)),
-        "punctuation_frac": share(sum(unicodedata.category(c)[0] in "PS" for word in words for c in word), n_chars),
-        "function_frac": share(
-            sum(text.count(c) for c in FUNCTION_CHARACTERS), len(re.findall(f"[{HAN_OR_KANA}]", text))
-        ),
-        "replacement_frac": share(text.count("\ufffd"), n_chars),
-    }
-
-
-def duplicates(parts: Sequence[str]) -> tuple[int, int]:
-    """How many parts have the words of an earlier one, and the characters in them."""
-    seen: set[tuple[str, ...]] = set()
-    repeated: list[tuple[str, ...]] = []
-    for words in (tuple(WORD.findall(part)) for part in parts):
-        if words in seen:
-            repeated.append(words)
-        seen.add(words)
-    return len(repeated), sum(len(word) for words in repeated for word in words)
-
-
-def grams(words: Sequence[str], n: int) -> list[tuple[str, ...]]:
-    return [tuple(words[at : at + n]) for at in range(len(words) - n + 1)]
-
-
-def top_chars(words: Sequence[str], n: int) -> int:
-    counts = Counter(grams(words, n))
-    most = max(counts.values(), default=0)
-    return max((most * sum(map(len, gram)) for gram in counts if counts[gram] == most > 1), default=0)
-
-
-def duplicate_gram_chars(words: Sequence[str], n: int) -> int:
-    seen: set[tuple[str, ...]] = set()
-    covered: set[int] = set()
-    for at, gram in enumerate(grams(words, n)):
-        if gram in seen:
-            covered.update(range(at, at + n))
-        seen.add(gram)
-    return sum(len(words[at]) for at in covered)
 
 
 def assert_as_defined(texts: Sequence[str]) -> None:
@@ -153,7 +65,27 @@ def read_texts(path: Path, n: int) -> list[str]:
         return [json.loads(line)["text"] for line, _ in zip(lines, range(n), strict=False)]
 
 
-@settings(max_examples=100, deadline=None)
+def drawn(folder: Path, n: int) -> list[str]:
+    """So many texts of all domains of a language, those whose ids have the smallest hashes."""
+    found: list[tuple[int, str]] = []
+    for path in sorted(folder.glob("*.jsonl.zst")):
+        with zstandard.open(path, "rt", encoding="utf-8") as lines:
+            rows = (json.loads(line) for line in lines)
+            found += [(xxhash.xxh3_64_intdigest(row["id"].encode()), row["text"]) for row in rows]
+            found = sorted(found)[:n]
+    return [text for _, text in found]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", ["text_en", "text_zh"])
+def test_measures_of_5000_documents_of_a_language_are_as_defined(shared_data: Path, language: str) -> None:
+    texts = drawn(shared_data / language, 5_000)
+    assert len(texts) == 5_000
+    for start in range(0, len(texts), 500):
+        assert_as_defined(texts[start : start + 500])
+
+
+@settings(max_examples=150, deadline=None)
 @given(st.lists(st.one_of(passages, st.text(max_size=60)), min_size=1, max_size=8))
 def test_measures_of_any_text_are_as_defined(texts: list[str]) -> None:
     assert_as_defined(texts)
@@ -201,3 +133,28 @@ def test_a_slice_of_a_chunked_column_is_measured_as_itself() -> None:
     whole = pl.Series(["one", "two of", "中文", None, "five words of any length"])
     chunked = pl.concat([whole[:2], whole[2:]], rechunk=False)
     assert_frame_equal(measure(chunked[1:4]), measure(whole)[1:4])
+
+
+def greedy_chars(words: Sequence[str], n: int) -> int:
+    """As datatrove reads: each duplicate n-gram is skipped as a whole, and what begins within it is not remembered."""
+    seen: set[tuple[str, ...]] = set()
+    chars = at = 0
+    while at + n <= len(words):
+        gram = tuple(words[at : at + n])
+        chars += sum(map(len, gram)) if gram in seen else 0
+        at += n if gram in seen else 1
+        seen.add(gram)
+    return chars
+
+
+@settings(max_examples=100, deadline=None)
+@given(passages.filter(bool))
+def test_datatroves_definitions_are_those_of_its_code(text: str) -> None:
+    words, row = text.split(), measure(pl.Series([text]), "datatrove").row(0, named=True)
+    assert row["n_words"] == len(words)
+    for n in range(5, 11):
+        assert row[f"dup_{n}gram_char_frac"] == greedy_chars(words, n) / len(text)
+    for name, parts in (("line", re.split(r"\n+", text)), ("paragraph", re.split(r"\n{2,}", text.strip()))):
+        repeated = [part for at, part in enumerate(parts) if part in parts[:at]]
+        assert row[f"dup_{name}_frac"] == len(repeated) / len(parts)
+        assert row[f"dup_{name}_char_frac"] == len("".join(repeated)) / len(text)

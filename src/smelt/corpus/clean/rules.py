@@ -11,12 +11,13 @@
     note = "why"                        # optional
 
 The tables that come with smelt lie in smelt/corpus/clean/tables: `gopher`, which is `gopher_quality`,
-`gopher_repetition` and `zh` together. Any other is named by its path.
+`gopher_repetition`, `zh`, `ja` and `th` together. Any other is named by its path.
 
 Each measure is judged by one rule: of those that name the document's language the last, or else the last that names
 none. So `zh` replaces the limits that take it for granted that words have spaces between them, and a rule with
 neither `min` nor `max` lifts the limits before it. A document whose language is not known is taken for Chinese if a
-fifth of its characters are Han or kana, and otherwise for English, which Gopher's rules were made for.
+fifth of its characters are Han or kana, or for Japanese if a tenth of those are hiragana; for Thai likewise; and
+otherwise for English, which Gopher's rules were made for.
 """
 
 from __future__ import annotations
@@ -34,10 +35,11 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, ValidationInfo, model_validator
 
 from smelt.corpus.document import Op, drop_where, is_kept
-from smelt.corpus.measures.measure import MEASURES, measure
+from smelt.corpus.measures.measure import MEASURES, Definitions, measure
 from smelt.errors import RecipeError
 
 CHINESE_FROM = 0.2  # of the characters: half of what is said, as one of Han says as much as four letters (taste)
+JAPANESE_FROM = 0.1  # of the Han and kana: Japanese text has .2 to .8, quotations in Chinese text less than .02
 TABLES = resources.files("smelt.corpus.clean") / "tables"
 
 
@@ -76,11 +78,15 @@ class Rules(Op):
     """
 
     op: ClassVar[str] = "rules"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     table: str
     """A table that comes with smelt, such as "gopher", or the path of one. Drop reasons begin with its name."""
     rules: tuple[Rule, ...] = ()
     """What the table says: read from it if not given, so that the limits themselves are what is compared."""
+
+    definitions: Definitions = "smelt"
+    """Whose words and shares are measured: "datatrove" for the verdicts of its filters, as near as can be. What is
+    measured so is not kept as columns."""
 
     @model_validator(mode="before")
     @classmethod
@@ -98,7 +104,7 @@ class Rules(Op):
     def settings(self) -> dict[str, JsonValue]:
         """The rules of each measure and language; a change of limits is told as `gopher.mean_word_length zh`."""
         names = [" ".join((rule.measure, *rule.languages)) for rule in self.rules]
-        settings: dict[str, JsonValue] = {"order": list[JsonValue](names)}
+        settings: dict[str, JsonValue] = {"definitions": self.definitions, "order": list[JsonValue](names)}
         for name, rule in zip(names, self.rules, strict=True):
             limits = rule.model_dump(mode="json", include={"min", "max", "source"})
             settings[name] = [*cast("list[JsonValue]", settings.get(name, [])), limits]
@@ -106,9 +112,13 @@ class Rules(Op):
 
     def apply(self, batch: pl.DataFrame) -> pl.DataFrame:
         """The batch with all measures as columns, and `drop` filled where a rule is broken."""
-        if not MEASURES.keys() <= set(batch.columns):
-            texts = batch.select(pl.when(is_kept()).then("text")).to_series()
-            batch = batch.with_columns(measure(texts))
+        if self.definitions != "smelt":
+            judged = self._judge(_measured(batch.drop(MEASURES, strict=False), self.definitions))
+            return batch.with_columns(judged["drop"])
+        is_measured = MEASURES.keys() <= set(batch.columns)
+        return self._judge(batch if is_measured else _measured(batch, self.definitions))
+
+    def _judge(self, batch: pl.DataFrame) -> pl.DataFrame:
         spoken = batch.select(_language()).to_series()
         judges = {language: self.rules_for(language) for language in spoken.unique()}
         for rule in self.rules:
@@ -190,9 +200,20 @@ def _parse(file: Traversable) -> _Table:
         raise RecipeError(where=f"{file} {place}", what=what) from error
 
 
+def _measured(batch: pl.DataFrame, definitions: Definitions) -> pl.DataFrame:
+    texts = batch.select(pl.when(is_kept()).then("text")).to_series()
+    return batch.with_columns(measure(texts, definitions))
+
+
 def _language() -> pl.Expr:
     known = pl.col("language").str.to_lowercase().str.extract("^([a-z]+)")
-    guess = pl.when(pl.col("ideograph_frac") > CHINESE_FROM).then(pl.lit("zh")).otherwise(pl.lit("en"))
+    is_unspaced = pl.col("unspaced_frac") > CHINESE_FROM
+    is_japanese = pl.col("hiragana_frac") > JAPANESE_FROM
+    guess = (
+        pl.when(pl.col("ideograph_frac") > CHINESE_FROM)
+        .then(pl.when(is_japanese).then(pl.lit("ja")).otherwise(pl.lit("zh")))
+        .otherwise(pl.when(is_unspaced).then(pl.lit("th")).otherwise(pl.lit("en")))
+    )
     return pl.coalesce(known, guess)
 
 

@@ -16,7 +16,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from smelt.corpus.measures.characters import IDEOGRAPH, LAST_USED, N_CODES, character_classes, normal_forms
-from smelt.corpus.measures.kernels import BYTES, OFFSETS, SEED, compiled, decode, mix
+from smelt.corpus.measures.kernels import BYTES, CLASSES, OFFSETS, SEED, compiled, decode, mix
 
 SHORTEST, LONGEST = 5, 8
 """Tokens in an n-gram: as many as tell about five words' worth, so 5 of English and 8 of Chinese (taste)."""
@@ -29,7 +29,7 @@ NO_DIGIT = 255
 
 CODES = types.Array(types.int32, 1, "C", readonly=True)
 KEYS = types.Array(types.uint64, 1, "C", readonly=True)
-TABLES = (BYTES, CODES, BYTES, BYTES)
+TABLES = (BYTES, CODES, BYTES, CLASSES)
 
 
 class Tokens(NamedTuple):
@@ -78,7 +78,7 @@ def tokenise_text(
     utf8: NDArray[np.uint8],
     form_start: NDArray[np.int32],
     digit: NDArray[np.uint8],
-    classes: NDArray[np.uint8],
+    classes: NDArray[np.uint16],
     hashes: NDArray[np.uint64],
     weights: NDArray[np.uint8],
     places: NDArray[np.int64],
@@ -117,7 +117,7 @@ def tokenise_batch(
     utf8: NDArray[np.uint8],
     form_start: NDArray[np.int32],
     digit: NDArray[np.uint8],
-    classes: NDArray[np.uint8],
+    classes: NDArray[np.uint16],
     hashes: NDArray[np.uint64],
     weights: NDArray[np.uint8],
     places: NDArray[np.int64],

@@ -18,16 +18,17 @@ import pyarrow as pa
 from numba import types
 from numpy.typing import NDArray
 
-from smelt.corpus.measures.characters import normal_forms
+from smelt.corpus.measures.characters import NormalForms, normal_forms
 from smelt.corpus.measures.kernels import BYTES, OFFSETS, compiled, decode, utf8_buffers
 
 BLANK = ord(" ")
 
 
-def normalise(texts: pl.Series) -> pl.Series:
-    """The normal form of every text; null where the text is null, empty where nothing of it is left."""
+def normalise(texts: pl.Series, forms: NormalForms | None = None) -> pl.Series:
+    """The normal form of every text, or another that `forms` gives; null where the text is null, empty where nothing of
+    it is left."""
     data, offsets = utf8_buffers(texts)
-    forms = normal_forms()
+    forms = forms or normal_forms()
     # Room for the worst case; the machine gives memory only for what is written.
     normal = np.empty(forms.growth * (offsets[-1] - offsets[0]) + 1, np.uint8)
     ends = np.zeros(len(texts) + 1, np.int64)

@@ -5,6 +5,7 @@ paragraph the words up to the next blank line, an n-gram n words in a row (ngram
 measures.py.
 
     bytes -> split_words -> words: where, which characters, a 64-bit hash, how many newlines before
+               |-> count_sign     symbols, damages and phrases, where one begins (symbols.py)
                               |-> count_words, count_lines
                               |-> count_duplicates   of lines and of paragraphs: equal where their words are
                               '-> count_grams        2-grams to 10-grams
@@ -25,15 +26,22 @@ from smelt.corpus.measures.characters import (
     BULLET,
     CLOSERS,
     FUNCTION,
+    HIRAGANA,
     IDEOGRAPH,
     LETTER,
+    MARK,
     PUNCTUATION,
+    SCRIPT_SHIFT,
+    SCRIPTS,
     SENTENCE_ENDS,
+    SIGN,
     SPACE,
     TERMINAL,
+    UNSPACED,
 )
 from smelt.corpus.measures.kernels import (
     BYTES,
+    CLASSES,
     OFFSETS,
     SEED,
     Table,
@@ -41,11 +49,13 @@ from smelt.corpus.measures.kernels import (
     compiled,
     decode,
     find_or_add,
+    last_character,
     longest_text,
     mix,
     new_table,
 )
 from smelt.corpus.measures.ngrams import MAX_GRAM, count_grams, room_for_grams
+from smelt.corpus.measures.symbols import DOT, ELLIPSIS, count_sign
 
 COUNTS = np.dtype(
     [
@@ -56,6 +66,11 @@ COUNTS = np.dtype(
         ("stop_words", np.int64),
         ("punctuation", np.int64),
         ("function_characters", np.int64),
+        ("hiragana", np.int64),
+        ("unspaced", np.int64),
+        ("scripts", np.int64, (len(SCRIPTS),)),  # letters of each
+        ("garbled", np.int64),
+        ("pinyin", np.int64),
         ("sentences", np.int64),
         ("lorem_ipsums", np.int64),
         ("replacements", np.int64),
@@ -81,10 +96,13 @@ STOP_WORDS = tuple(int.from_bytes(word, "big") for word in b"the be to of and th
 """Gopher's eight (Rae et al. 2021, section A.1.1), each as the number that its bytes spell."""
 SHORT_LINE = 30  # characters, spaces included; FineWeb's (Penedo et al. 2024, section 3.6)
 
-NEWLINE, HASH, DOT, CURLY, ELLIPSIS, REPLACEMENT = (ord(character) for character in "\n#.{…\ufffd")
+NEWLINE = ord("\n")
 ENDS = tuple(ord(character) for character in SENTENCE_ENDS)
 CLOSING = tuple(ord(character) for character in CLOSERS)
-LOREM_IPSUM = np.frombuffer(b"lorem ipsum", np.uint8)
+LATIN = SCRIPTS.index("LATIN")
+LONE = IDEOGRAPH | UNSPACED
+OUTSIDE, RUN, UNIT = 0, 1, 2
+"""Where the scan stands: not in a word; in a run of characters; in a letter of UNSPACED, which only marks join."""
 NEW_LINE, NEW_PARAGRAPH = 1, 2  # the newlines before a word that make it the first of one
 
 
@@ -95,7 +113,7 @@ class Words(NamedTuple):
     """The byte at which word j starts, ..."""
     end: NDArray[np.int32]
     """... and the byte after its last."""
-    kinds: NDArray[np.uint8]
+    kinds: NDArray[np.uint16]
     """The classes of its characters, or-ed."""
     newlines: NDArray[np.int32]
     """Newlines between it and the word before."""
@@ -108,38 +126,51 @@ class Words(NamedTuple):
 def room_for_words(n: int) -> Words:
     """Arrays for n words."""
     places = np.empty((4, n), np.int32)
-    return Words(places[0], places[1], np.empty(n, np.uint8), places[2], places[3], np.empty(n, np.uint64))
+    return Words(places[0], places[1], np.empty(n, np.uint16), places[2], places[3], np.empty(n, np.uint64))
 
 
 @numba.njit
-def split_words(text: NDArray[np.uint8], classes: NDArray[np.uint8], words: Words, counts: Any) -> int:
-    """Fills `words`, and gives their number. A word is a run of characters without space, or one ideograph.
+def split_words(text: NDArray[np.uint8], classes: NDArray[np.uint16], words: Words, counts: Any) -> int:
+    """Fills `words`, and gives their number. A word is a run of characters without space, or one ideograph, or one
+    letter of the scripts without spaces and its marks.
 
-    Counts on the way what is told of characters one by one: punctuation and function words.
+    Counts on the way what is told of characters one by one.
     """
-    n = at = chars = newlines = kinds = punctuation = functions = 0
+    n = at = chars = newlines = kinds = punctuation = functions = hiragana = unspaced = latin = garbled_to = 0
     word_hash = SEED
-    inside = False
+    where = OUTSIDE
+    scripts = counts.scripts
     while at < len(text):
         code, after = decode(text, at)
         kind = classes[code]
+        if kind & SIGN:
+            garbled_to = count_sign(text, at, code, classes, garbled_to, counts)
         if kind & SPACE:
             newlines += code == NEWLINE
-            inside = False
+            where = OUTSIDE
         else:
-            if kind & IDEOGRAPH or not inside:
+            if kind & LONE or where == OUTSIDE or (where == UNIT and not kind & MARK):
                 words.start[n], words.newlines[n], words.chars_before[n] = at, newlines, chars
                 n, newlines, kinds, word_hash = n + 1, 0, 0, SEED
+                where = OUTSIDE if kind & IDEOGRAPH else UNIT if kind & UNSPACED else RUN
             chars += 1
             punctuation += kind & PUNCTUATION != 0
             functions += kind & FUNCTION != 0
+            hiragana += kind & HIRAGANA != 0
+            unspaced += kind & UNSPACED != 0
+            script = kind >> SCRIPT_SHIFT
+            if script == LATIN:
+                latin += 1
+            else:
+                scripts[script] += 1
             kinds |= kind
             word_hash = mix(word_hash, np.uint64(code))
             words.end[n - 1], words.kinds[n - 1], words.hash[n - 1] = after, kinds, word_hash
-            inside = not kind & IDEOGRAPH
         at = after
     words.chars_before[n] = chars
+    scripts[LATIN] = latin
     counts.punctuation, counts.function_characters = punctuation, functions
+    counts.hiragana, counts.unspaced = hiragana, unspaced
     return n
 
 
@@ -148,10 +179,13 @@ def count_words(text: NDArray[np.uint8], words: Words, n_words: int, counts: Any
     """Words, their characters, those with a letter, ideographs, ends of sentences, and how many stop words occur."""
     alpha_words = ideographs = found = stop_words = sentences = 0
     for j in range(n_words):
-        alpha_words += words.kinds[j] & LETTER != 0
-        ideographs += words.kinds[j] & IDEOGRAPH != 0
+        kinds = words.kinds[j]
+        alpha_words += kinds & LETTER != 0
+        if kinds & IDEOGRAPH:
+            ideographs += 1
+            continue
         found |= stop_word(text, words.start[j], words.end[j])
-        if words.kinds[j] & PUNCTUATION:
+        if kinds & PUNCTUATION:
             sentences += ends_sentence(text, words.start[j], words.end[j])
     for bit in range(len(STOP_WORDS)):
         stop_words += found >> bit & 1
@@ -190,37 +224,7 @@ def ends_sentence(text: NDArray[np.uint8], start: int, end: int) -> bool:
 
 
 @numba.njit
-def count_symbols(text: NDArray[np.uint8], counts: Any) -> None:
-    """Hash signs, opening curly brackets, ellipses (three dots, or the character), what stands for lost characters,
-    and "lorem ipsum" in any case."""
-    hashes = curly_brackets = ellipses = dots = replacements = lorem_ipsums = matched = 0
-    for at in range(len(text)):
-        hashes += text[at] == HASH
-        curly_brackets += text[at] == CURLY
-        dots = dots + 1 if text[at] == DOT else 0
-        if dots == 3 or (text[at] == 0xA6 and last_character(text, at + 1) == ELLIPSIS):
-            ellipses += 1
-            dots = 0
-        replacements += text[at] == 0xBD and last_character(text, at + 1) == REPLACEMENT
-        letter = text[at] | 0x20 if text[at] != 0x20 else text[at]
-        matched = matched + 1 if letter == LOREM_IPSUM[matched] else 1 if letter == LOREM_IPSUM[0] else 0
-        if matched == len(LOREM_IPSUM):
-            lorem_ipsums, matched = lorem_ipsums + 1, 0
-    counts.hashes, counts.curly_brackets, counts.ellipses = hashes, curly_brackets, ellipses
-    counts.replacements, counts.lorem_ipsums = replacements, lorem_ipsums
-
-
-@numba.njit
-def last_character(text: NDArray[np.uint8], end: int) -> int:
-    """The code point of which the byte before `end` is the last."""
-    at = end - 1
-    while text[at] & 0xC0 == 0x80:
-        at -= 1
-    return decode(text, at)[0]
-
-
-@numba.njit
-def count_lines(text: NDArray[np.uint8], classes: NDArray[np.uint8], words: Words, n_words: int, counts: Any) -> None:
+def count_lines(text: NDArray[np.uint8], classes: NDArray[np.uint16], words: Words, n_words: int, counts: Any) -> None:
     """Newlines between words, and the lines that start with a bullet, end in an ellipsis or a sentence, are short."""
     newlines = bullets = ellipses = terminals = shorts = length = 0
     for j in range(n_words):
@@ -270,9 +274,13 @@ def count_duplicates(words: Words, n_words: int, newlines: int, table: Table) ->
     return n, duplicates, chars
 
 
-@compiled(types.void(BYTES, OFFSETS, BYTES, numba.from_dtype(COUNTS)[::1]))
+@compiled(types.void(BYTES, OFFSETS, CLASSES, numba.from_dtype(COUNTS)[::1], types.boolean))
 def count_batch(
-    data: NDArray[np.uint8], offsets: NDArray[np.int64], classes: NDArray[np.uint8], counts: NDArray[np.void]
+    data: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    classes: NDArray[np.uint16],
+    counts: NDArray[np.void],
+    as_datatrove: bool,
 ) -> None:
     """Fills `counts` (n,) of COUNTS for the n documents `data[offsets[d]:offsets[d + 1]]`."""
     # At most every second byte starts a word. Memory is taken from the machine only as it is written to.
@@ -284,7 +292,6 @@ def count_batch(
         text = data[offsets[d] : offsets[d + 1]]
         n_words = split_words(text, classes, words, counts[d])
         count_words(text, words, n_words, counts[d])
-        count_symbols(text, counts[d])
         count_lines(text, classes, words, n_words, counts[d])
         count_repetition(words, n_words, table, counts[d])
-        count_grams(words.hash[:n_words], words.chars_before, grams, table, counts[d].gram_chars)
+        count_grams(words.hash[:n_words], words.chars_before, grams, table, counts[d].gram_chars, as_datatrove)

@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 BYTES = types.Array(types.uint8, 1, "C", readonly=True)
 OFFSETS = types.Array(types.int64, 1, "C", readonly=True)
 """Numba's types of what `utf8_buffers` gives."""
+CLASSES = types.Array(types.uint16, 1, "C", readonly=True)
+"""Numba's type of `character_classes`."""
 
 SEED = np.uint64(0xCBF29CE484222325)  # where hashes begin; nothing is special about it (FNV's offset basis)
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: multiplicative hashing (Knuth, vol. 3, 6.4)
@@ -91,6 +93,15 @@ def decode(text: NDArray[np.uint8], at: int) -> tuple[int, int]:
     for following in range(at + 1, at + width):
         code = code << 6 | int(text[following] & 0x3F)
     return code, at + width
+
+
+@numba.njit
+def last_character(text: NDArray[np.uint8], end: int) -> int:
+    """The code point of which the byte before `end` is the last."""
+    at = end - 1
+    while text[at] & 0xC0 == 0x80:
+        at -= 1
+    return decode(text, at)[0]
 
 
 @numba.njit

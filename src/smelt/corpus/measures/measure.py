@@ -5,8 +5,9 @@ measures of Gopher (Rae et al. 2021, section A.1.1 and table A1), with a few for
 open what a word, a line and a duplicate are, and the tools that follow them differ; here:
 
 - A word is a run of characters between white space, punctuation included; but a Han or kana character is a word by
-  itself wherever it stands, so that texts written without spaces have words too. This goes by the script of each
-  character, not by the language of the document: mixed text is cut where it is mixed.
+  itself wherever it stands, and so is a Thai, Lao, Khmer or Burmese letter with the marks upon it, so that texts
+  written without spaces have words too. This goes by the script of each character, not by the language of the
+  document: mixed text is cut where it is mixed.
 - Characters are code points other than white space. Fractions of characters are fractions of those, as dolma's are,
   so that 0.2 means the same with and without spaces.
 - A line ends at a newline; a line that holds only white space is none. Paragraphs are parted by such empty lines.
@@ -21,9 +22,17 @@ A ratio over nothing is 0: an empty text has 0 words of mean length 0.
 
 from __future__ import annotations
 
+import re
+import tomllib
+from functools import cache
+from importlib import resources
+from typing import Literal
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+
+from smelt.corpus.measures.datatrove import repeated_lines
 
 MEASURES: dict[str, str] = {
     "n_words": "words",
@@ -54,11 +63,24 @@ MEASURES: dict[str, str] = {
     "punctuation_frac": "share of characters that are punctuation or symbols",
     "function_frac": "share of Han and kana that are function words, such as 的 and 之",
     "replacement_frac": "share of characters that stand for one that was lost, U+FFFD",
+    "unspaced_frac": "share of characters that are letters of Thai, Lao, Khmer or Burmese, written without spaces",
+    "hiragana_frac": "share of Han and kana that are hiragana, which write the function words of Japanese",
+    "script_mix": "share of letters that are not of the text's most common script; Han and kana count as one",
+    "mojibake_frac": "share of characters that come of a wrong charset: Ã©, â€™, 锟斤拷, 烫烫烫, 锛屻€ (symbols.py)",
+    "pinyin_ratio": "readings in brackets behind a character, 構(gòu), per Han or kana character",
+    "advert_ratio": "phrases of advertising (adverts.toml) per word",
 }
 """Every measure, and what it is. Counts are integers, all others floats."""
 
 
-def measure(texts: pl.Series) -> pl.DataFrame:
+Definitions = Literal["smelt", "datatrove"]
+"""Whose: those above, or datatrove's as far as they differ in kind. There a word is what stands between white space
+whatever its script; a share of characters is one of all code points of the text, white space too; the top n-gram has
+spaces in it; a duplicate n-gram is skipped as a whole; and lines are told apart as in datatrove.py.
+benchmarks/parity.py counts what difference is left, and why."""
+
+
+def measure(texts: pl.Series, definitions: Definitions = "smelt") -> pl.DataFrame:
     """The measures of every text: a row for each, the columns of MEASURES; null where the text is null.
 
     >>> measure(pl.Series(["To be, or not to be"])).select("n_words", "mean_word_length", "stop_words")
@@ -71,27 +93,49 @@ def measure(texts: pl.Series) -> pl.DataFrame:
     │ 6       ┆ 2.333333         ┆ 2          │
     └─────────┴──────────────────┴────────────┘
     """
-    measures = pl.DataFrame(_ratios(_counts(texts)))
+    as_datatrove = definitions == "datatrove"
+    counts = _counts(texts, as_datatrove=as_datatrove)
+    whole = texts.str.len_chars().fill_null(0).cast(pl.Int64).to_numpy() if as_datatrove else counts["characters"]
+    adverts = count_adverts(texts).fill_null(0).to_numpy()
+    measures = pl.DataFrame({**_ratios(counts, whole), "advert_ratio": _ratio(adverts, counts["words"])})
+    if as_datatrove:
+        measures = measures.with_columns(repeated_lines(texts))
     return measures.select(pl.when(texts.is_not_null()).then(pl.col(name)).alias(name) for name in MEASURES)
 
 
-def _counts(texts: pl.Series) -> NDArray[np.void]:
+def _counts(texts: pl.Series, *, as_datatrove: bool) -> NDArray[np.void]:
     # Imported here because numba takes half a second to load, and reading a recipe needs only the names above.
-    from smelt.corpus.measures.characters import character_classes
+    from smelt.corpus.measures.characters import IDEOGRAPH, UNSPACED, character_classes
     from smelt.corpus.measures.counts import COUNTS, count_batch
     from smelt.corpus.measures.kernels import utf8_buffers
 
+    classes = character_classes()
+    if as_datatrove:
+        classes = classes & np.uint16(0xFFFF - IDEOGRAPH - UNSPACED)
     counts = np.zeros(len(texts), COUNTS)
-    count_batch(*utf8_buffers(texts), character_classes(), counts)
+    count_batch(*utf8_buffers(texts), classes, counts, as_datatrove)
     return counts
 
 
-def _ratios(counts: NDArray[np.void]) -> dict[str, NDArray[np.generic]]:
+def count_adverts(texts: pl.Series) -> pl.Series:
+    """How many phrases of advertising each text holds, small letters or capitals; of two that overlap the first."""
+    # Rust's regex finds a hundred phrases twice as fast as Polars' extract_many, which is made for them.
+    return texts.str.count_matches(f"(?i){'|'.join(re.escape(phrase) for phrase in advert_phrases())}")
+
+
+@cache
+def advert_phrases() -> list[str]:
+    """The phrases of adverts.toml, in all languages."""
+    table = tomllib.loads(resources.files("smelt.corpus.measures").joinpath("adverts.toml").read_text(encoding="utf-8"))
+    return [phrase for language in table.values() for phrase in language["phrases"]]
+
+
+def _ratios(counts: NDArray[np.void], whole: NDArray[np.int64]) -> dict[str, NDArray[np.generic]]:
     words, chars, lines = counts["words"], counts["characters"], counts["lines"]
-    grams = counts["gram_chars"]
+    grams, letters = counts["gram_chars"], counts["scripts"][:, 1:].sum(axis=1)
     # A top n-gram that overlaps itself (ha ha ha) counts the overlap twice: 1 is the most there is.
-    top = {f"top_{n}gram_char_frac": np.minimum(_ratio(grams[:, n], chars), 1.0) for n in (2, 3, 4)}
-    duplicate = {f"dup_{n}gram_char_frac": _ratio(grams[:, n], chars) for n in range(5, 11)}
+    top = {f"top_{n}gram_char_frac": np.minimum(_ratio(grams[:, n], whole), 1.0) for n in (2, 3, 4)}
+    duplicate = {f"dup_{n}gram_char_frac": _ratio(grams[:, n], whole) for n in range(5, 11)}
     return {
         "n_words": words,
         "n_chars": chars,
@@ -118,6 +162,11 @@ def _ratios(counts: NDArray[np.void]) -> dict[str, NDArray[np.generic]]:
         "punctuation_frac": _ratio(counts["punctuation"], chars),
         "function_frac": _ratio(counts["function_characters"], counts["ideographs"]),
         "replacement_frac": _ratio(counts["replacements"], chars),
+        "unspaced_frac": _ratio(counts["unspaced"], chars),
+        "hiragana_frac": _ratio(counts["hiragana"], counts["ideographs"]),
+        "script_mix": _ratio(letters - counts["scripts"][:, 1:].max(axis=1), letters),
+        "mojibake_frac": np.minimum(_ratio(counts["garbled"], chars), 1.0),  # no-break spaces may be part of it
+        "pinyin_ratio": _ratio(counts["pinyin"], counts["ideographs"]),
     }
 
 

@@ -46,17 +46,21 @@ def count_grams(
     grams: Grams,
     table: Table,
     gram_chars: NDArray[np.int64],
+    as_datatrove: bool,
 ) -> None:
     """Fills gram_chars (MAX_GRAM + 1,), by n: characters in the top n-gram, from TOP_GRAM on in duplicate n-grams.
 
-    `hashes` are the words, `chars_before` the characters before each word and, last, in all words.
+    `hashes` are the words, `chars_before` the characters before each word and, last, in all words. As datatrove counts,
+    the spaces in a top n-gram are characters too, and a duplicate n-gram is skipped as a whole.
     """
     gram_chars[:] = 0
     n_grams = number_words(hashes, grams, table)
     for n in range(2, MAX_GRAM + 1):
         n_grams = lengthen(grams, n_grams, table)
         if n <= TOP_GRAM:
-            gram_chars[n] = top_chars(grams, n_grams, chars_before, n)
+            gram_chars[n] = top_chars(grams, n_grams, chars_before, n, n - 1 if as_datatrove else 0)
+        elif as_datatrove:
+            gram_chars[n] = skipped_chars(grams, n_grams, chars_before, n)
         else:
             gram_chars[n] = duplicate_chars(grams, n_grams, chars_before, n)
 
@@ -109,12 +113,13 @@ def keep_repeated(grams: Grams, n_grams: int) -> int:
 
 
 @numba.njit
-def top_chars(grams: Grams, n_grams: int, chars_before: NDArray[np.int32], n: int) -> int:
-    """Characters in all occurrences of the most frequent n-gram; of several, of the longest. 0 if none repeats."""
+def top_chars(grams: Grams, n_grams: int, chars_before: NDArray[np.int32], n: int, spaces: int) -> int:
+    """Characters, with so many spaces, in all occurrences of the most frequent n-gram; of several, of the longest. 0 if
+    none repeats."""
     most = longest = 0
     for k in range(n_grams):
         times = int(grams.times[grams.number[k]])
-        length = int(chars_before[grams.at[k] + n] - chars_before[grams.at[k]])
+        length = int(chars_before[grams.at[k] + n] - chars_before[grams.at[k]]) + spaces
         if times > most or (times == most and length > longest):
             most, longest = times, length
     return most * longest
@@ -131,4 +136,21 @@ def duplicate_chars(grams: Grams, n_grams: int, chars_before: NDArray[np.int32],
         end = grams.at[k] + n
         chars += chars_before[end] - chars_before[max(covered, grams.at[k])]
         covered = end
+    return chars
+
+
+@numba.njit
+def skipped_chars(grams: Grams, n_grams: int, chars_before: NDArray[np.int32], n: int) -> int:
+    """Characters in n-grams that repeat an earlier one, as datatrove reads: n words on after each that it finds, so
+    that those which begin within are neither found nor remembered. Uses up `times`."""
+    chars = read_on = 0
+    for k in range(n_grams):
+        at = int(grams.at[k])
+        if at < read_on:
+            continue
+        if grams.times[grams.number[k]] > 0:
+            grams.times[grams.number[k]] = 0
+            continue
+        chars += int(chars_before[at + n] - chars_before[at])
+        read_on = at + n
     return chars
