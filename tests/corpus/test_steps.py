@@ -25,11 +25,11 @@ from smelt.corpus.corpus import Corpus
 from smelt.corpus.curate import apply_ops
 from smelt.corpus.document import Document, Drop, as_batch, is_kept
 from smelt.corpus.duplicates import documents, partitions
+from smelt.corpus.duplicates.steps import Dedup
 from smelt.corpus.extract.extract import Extract
 from smelt.corpus.label.language import Language
 from smelt.corpus.ledger import Entry
 from smelt.corpus.ops import OPS, parse_op
-from smelt.corpus.duplicates.steps import Dedup
 from smelt.corpus.steps import Curate, Read
 from smelt.errors import RecipeError
 

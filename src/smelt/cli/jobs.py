@@ -62,14 +62,14 @@ def dedup(
     key: Annotated[list[str] | None, typer.Option(help="exact: text or url; again for either.")] = None,
     min_bytes: Annotated[
         str | None,
-        typer.Option(help="The shortest text that is cut out: 24 for lines and paragraphs, 200 for substring."),
+        typer.Option(help="The shortest text that is cut out (24; substring: 200)."),
     ] = None,
     min_documents: Annotated[
         int | None, typer.Option(help="lines, paragraphs: in how many documents one must stand (2).")
     ] = None,
     against: Annotated[
         list[str] | None,
-        typer.Option(help="An older corpus, or files: new documents that repeat it go; again for several."),
+        typer.Option(help="An older corpus, or files, to compare with; again for several."),
     ] = None,
     store: StoreOption = STORE,
     on: OnOption = None,

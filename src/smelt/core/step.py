@@ -1,7 +1,7 @@
 """A step: what is to be made, said as a frozen, validated record.
 
-Its plain fields are configuration and its fields of a `Step` or a tuple of them are inputs, so a step and all that it stands on
-is one value, with one fingerprint. Fields marked `RUNTIME` say how fast, not what, and are left out of it.
+Its plain fields are configuration and its `Step`-typed fields (one, or a tuple of them) are inputs, so a step and all
+it stands on is one value, with one fingerprint. Fields marked `RUNTIME` say how fast, not what, and are left out.
 
     class Dedup(Step[Corpus]):
         step = "dedup"                              # its name in recipes

@@ -44,9 +44,9 @@ def components(links: Links) -> Components:
 def choose_survivors(members: pl.DataFrame) -> pl.DataFrame:
     """The members with `survivor` (its place) and `cluster` (its id), in the order of survivors within each cluster.
 
-    members: columns label, place, twin, is_old, id, date (ISO 8601 or a prefix of it; null is later than any) and length (of
-    the text). A document of an older corpus comes first; then the earliest; of several the longest; of several the one
-    with the smallest id (of one id in two corpora, the first).
+    members: columns label, place, twin, is_old, id, date (ISO 8601 or a prefix of it; null is later than any) and
+    length (of the text). A document of an older corpus comes first; then the earliest; of several the longest; of
+    several the one with the smallest id (of one id in two corpora, the first).
     """
     first = ["label", "is_old", "date", "length", "id", "place"]
     ordered = members.sort(first, descending=[False, True, False, True, False, False], nulls_last=True)

@@ -9,7 +9,8 @@ ones are taken for the same with probability 2 * 10^-4, and the similarity is th
                  components are those of all links at every threshold, so the curve over thresholds can be drawn from it
 
 A bucket of k documents is k * WINDOW comparisons at most, however many documents a template has bred. In a bucket of
-more than WINDOW + 1, pairs further apart in size are left to chance: to other bands, and to chains of what lies between.
+more than WINDOW + 1, pairs further apart in size are left to chance: to other bands, and to chains of what lies
+between.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +87,7 @@ class Layout:
     def spread(self, places: NDArray[np.int64]) -> list[tuple[int, slice]]:
         """Which of the ascending places lie in which shard; the first shard stands for none."""
         bounds = np.searchsorted(places, self.starts)
-        cut = [(n, slice(low, high)) for n, (low, high) in enumerate(zip(bounds, bounds[1:], strict=False))]
+        cut = [(n, slice(low, high)) for n, (low, high) in enumerate(pairwise(bounds))]
         return [(n, inside) for n, inside in cut if inside.stop > inside.start] or cut[:1]
 
     def of_shard(self, number: int, table: NDArray[Any]) -> NDArray[Any]:

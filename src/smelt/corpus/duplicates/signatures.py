@@ -52,7 +52,7 @@ def sign(texts: pl.Series, banding: Banding | None) -> Signatures:
     normal = normalise(texts)
     content = _content(content_keys(normal))
     if banding is None:
-        return Signatures(content, np.empty((len(texts), 0), np.uint64), content.any(axis=1))
+        return Signatures(content, np.empty((len(texts), 0), np.uint64), (content != 0).sum(axis=1) > 0)
     minima = signatures(normal, banding)
     return Signatures(content, bands(minima, banding), (minima != EMPTY).any(axis=1))
 

@@ -56,10 +56,10 @@ def _several(values: object) -> object:
 class Dedup(Step[Corpus]):
     """Drops documents, or cuts out text, that were there before; and sets some documents aside for evaluation.
 
-    Whole documents (exact, near): of each cluster the earliest stays, of several the longest, of several the one with the
-    smallest id. Columns: `cluster` (the id of the one that stays), `split` ("train" or "held_out", by a hash of the
-    cluster: no document that is held out has a duplicate among those trained on), and of what is dropped `survivor` and
-    `jaccard`.
+    Whole documents (exact, near): of each cluster the earliest stays, of several the longest, of several the one with
+    the smallest id. Columns: `cluster` (the id of the one that stays), `split` ("train" or "held_out", by a hash of the
+    cluster: no document that is held out has a duplicate among those trained on), and of what is dropped `survivor`
+    and `jaccard`.
 
     Parts of documents (lines, paragraphs, substring): the first occurrence in the order of the corpus stays; column
     `spans` says what was cut out of the text that came in, in bytes.
@@ -79,8 +79,8 @@ class Dedup(Step[Corpus]):
     jaccard: Annotated[float, Field(ge=0.3, le=1)] = 0.8
     """The share of five-word shingles in common, from which on two documents are near duplicates."""
     minhash: Literal["derived", "fineweb"] = "derived"
-    """How pairs to compare are found: by bands that find 99% of pairs at the threshold (banding.py), or FineWeb's 14 of 8,
-    which find 92% at 0.8 (Penedo et al. 2024)."""
+    """How pairs to compare are found: by bands that find 99% of pairs at the threshold (banding.py), or FineWeb's 14 of
+    8, which find 92% at 0.8 (Penedo et al. 2024)."""
     min_bytes: Annotated[Bytes, Field(ge=1)] | None = None
     """The shortest text that is cut out, in bytes: by default 24 for lines and paragraphs, 200 for substring."""
     min_documents: Annotated[int, Field(ge=2)] = 2
@@ -135,9 +135,8 @@ class Dedup(Step[Corpus]):
         keys = self.keys if self.method == "exact" else ("text",)
         likeness = documents.Likeness(keys, self.banding, self.jaccard if self.banding else 1.0)
         every = range(len(layout.shards))
-        counts = work.map(
-            partial(documents.sign_shard, layout=layout, likeness=likeness), every, label="sign", cost=layout.bytes
-        )
+        signing: Any = partial(documents.sign_shard, layout=layout, likeness=likeness)
+        counts: list[list[int]] = work.map(signing, every, label="sign", cost=layout.bytes)
         n_bands, *others = (count_partitions(sum(column)) for column in zip(*counts, strict=True))
         equal = [(name, n, of) for name, of in zip(keys, others, strict=True) for n in range(of)]
         work.map(partial(documents.group_equals, layout=layout), equal, label="equal")
@@ -166,7 +165,8 @@ class Dedup(Step[Corpus]):
             keying: Any = partial(substring.fingerprint_shard, layout=layout, length=self.shortest)
             finding: Any = partial(substring.find_repeats, layout=layout, length=self.shortest)
         else:
-            keying = partial(units.hash_shard, layout=layout, unit=self.method, min_bytes=self.shortest)
+            unit = "paragraphs" if self.method == "paragraphs" else "lines"
+            keying = partial(units.hash_shard, layout=layout, unit=unit, min_bytes=self.shortest)
             finding = partial(units.find_repeats, layout=layout, min_documents=self.min_documents)
         n_keys = work.map(keying, range(len(layout.shards)), label="key", cost=layout.bytes)
         n_parts = count_partitions(sum(n_keys))

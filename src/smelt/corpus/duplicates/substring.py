@@ -1,27 +1,28 @@
 """Repeated substrings: every stretch of at least `length` bytes that was there before is cut out (Lee et al. 2021).
 
 What is removed, exactly: let the first occurrence of `length` bytes be the one in the first document that has them (in
-the order of the corpus, older corpora first) and there the first. Every other occurrence is a repeat, unless it overlaps
-the first; the union of all repeats is removed. So each text that is removed stands somewhere, once.
+the order of the corpus, older corpora first) and there the first. Every other occurrence is a repeat, unless it
+overlaps the first; the union of all repeats is removed. So each text that is removed still stands somewhere.
 
 Lee et al. find repeats with a suffix array of the whole corpus, which takes 8 bytes of memory a byte of text. Here the
-work is cut into partitions by winnowing (Schleimer, Wilkerson & Aiken 2003): of every WINDOW of consecutive grams the
-one with the least hash is selected (the rightmost of several). Two equal stretches of length = GRAM + WINDOW - 1 have equal
-windows, and select the same gram at the same place. So all occurrences of any `length` bytes are among those of a
-selected gram, and a partition that holds all occurrences of its grams decides on its own:
+work is cut into partitions by winnowing (Schleimer, Wilkerson & Aiken 2003): of every `window` consecutive grams the
+one with the least hash is selected (the rightmost of several). Two equal stretches of `gram + window - 1` bytes, which
+is `length`, are equal windows, and select the same gram at the same place. So all occurrences of any `length` bytes are
+among those of a selected gram, and a partition that holds all occurrences of its grams decides on its own:
 
     fingerprint  a shard      the selected grams: one in about `length` / 4 bytes
     repeats      a partition  of grams that occur again, the bytes around each; of all stretches of `length` bytes in
                               them, in order, the first occurrence by hash, held against it byte by byte
     cut          a shard      the union of spans: spans.py
 
-A group of m occurrences takes m * WINDOW look-ups, in however many documents a boilerplate stands.
+A group of m occurrences takes m * `window` look-ups, in however many documents a boilerplate stands.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numba
 import numpy as np
@@ -86,7 +87,7 @@ def fingerprints(
     data: NDArray[np.uint8], offsets: NDArray[np.int64], winnowing: Winnowing
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint32], NDArray[np.int64]]:
     """The selected grams of texts: hash, row of the text, and the byte of the text at which each begins."""
-    keys, rows, at = (np.empty(len(data), kind) for kind in (np.uint64, np.uint32, np.int64))
+    keys, rows, at = np.empty(len(data), np.uint64), np.empty(len(data), np.uint32), np.empty(len(data), np.int64)
     n = winnow(data, offsets, winnowing.gram, winnowing.window, keys, rows, at)
     return keys[:n].copy(), rows[:n].copy(), at[:n].copy()
 
@@ -115,7 +116,7 @@ def _chunks(keys: NDArray[np.uint64]) -> Iterator[slice]:
     starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])) if len(keys) else np.empty(0, np.int64)
     chunk = starts // CHUNK
     edges = [*starts[np.flatnonzero(np.append(True, chunk[1:] != chunk[:-1]))], len(keys)] if len(keys) else []
-    return (slice(low, high) for low, high in zip(edges, edges[1:], strict=False))
+    return (slice(low, high) for low, high in pairwise(edges))
 
 
 def _repeats(
@@ -263,12 +264,12 @@ def copy_contexts(
 
 
 @numba.njit
-def are_equal(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> bool:
-    """Whether two stretches of one length are the same."""
-    for at in range(len(a)):
-        if a[at] != b[at]:
-            return False
-    return True
+def n_equal(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> int:
+    """How many bytes two stretches of one length share from their beginning on."""
+    at = 0
+    while at < len(a) and a[at] == b[at]:
+        at += 1
+    return at
 
 
 @numba.njit
@@ -332,12 +333,12 @@ def mark_repeats(
                 else:
                     leaves, comes = np.uint64(contexts[i, c - 1]), np.uint64(contexts[i, c + length - 1])
                     states[m] = states[m] * BASE + comes - out * leaves
-                first = first_with(keys, values, np.uint64(n_slots - 1), states[m], i)
+                first = first_with(keys, values, np.uint64(n_slots - 1), np.uint64(states[m]), i)
                 if first == i:
                     known[m] = -1
                     continue
                 since = c + length - 1 if known[m] == first else c
-                if not are_equal(contexts[i, since : c + length], contexts[first, since : c + length]):
+                if n_equal(contexts[i, since : c + length], contexts[first, since : c + length]) < c + length - since:
                     known[m] = -1
                     continue
                 known[m] = first
