@@ -16,6 +16,7 @@ import psutil
 
 from benchmarks.corpus import measure_corpus
 from benchmarks.decontamination import measure_decontamination
+from benchmarks.duplicates import measure_duplicates
 from benchmarks.figures import Figure
 from benchmarks.fuzz import measure_fuzz
 from benchmarks.parity import measure_parity
@@ -28,6 +29,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "quickstart": measure_quickstart,
     "corpus": measure_corpus,
     "decontamination": measure_decontamination,
+    "duplicates": measure_duplicates,
     "toxicity": measure_toxicity,
     "fuzz": measure_fuzz,
     "parity": measure_parity,

@@ -48,12 +48,13 @@ def measure_rate(texts: Sequence[str]) -> float:
 
 def signature_rate(texts: Sequence[str]) -> float:
     """Normalisation and 112 minima of five-word shingles."""
+    from smelt.corpus.duplicates.banding import FINEWEB
     from smelt.corpus.duplicates.minhash import signatures
     from smelt.corpus.duplicates.normalise import normalise
 
     series = pl.Series(list(texts))
-    signatures(normalise(series[:1]))
-    return megabytes_per_second(lambda: signatures(normalise(series)), size(texts))
+    signatures(normalise(series[:1]), FINEWEB)
+    return megabytes_per_second(lambda: signatures(normalise(series), FINEWEB), size(texts))
 
 
 def language_rate(texts: Sequence[str]) -> float:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from smelt.core.step import Step as Step
     from smelt.core.store import Store as Store
     from smelt.core.work import Work as Work
+    from smelt.corpus.duplicates.steps import Dedup as Dedup
     from smelt.corpus.steps import Curate as Curate
-    from smelt.corpus.steps import Dedup as Dedup
     from smelt.corpus.steps import Read as Read
     from smelt.laws.steps import FitLaw as FitLaw
     from smelt.plans.steps import MakePlan as MakePlan
@@ -36,7 +36,8 @@ _HOMES = {
     "smelt.core.step": ("Step",),
     "smelt.core.store": ("Store",),
     "smelt.core.work": ("Work",),
-    "smelt.corpus.steps": ("Read", "Curate", "Dedup"),
+    "smelt.corpus.steps": ("Read", "Curate"),
+    "smelt.corpus.duplicates.steps": ("Dedup",),
     "smelt.tokens.steps": ("TrainTokenizer", "Tokenize"),
     "smelt.runs.steps": ("Train", "Ladder"),
     "smelt.laws.steps": ("FitLaw",),

@@ -24,12 +24,13 @@ from smelt.corpus.clean.rules import Rules
 from smelt.corpus.corpus import Corpus
 from smelt.corpus.curate import apply_ops
 from smelt.corpus.document import Document, Drop, as_batch, is_kept
-from smelt.corpus.duplicates import dedup
+from smelt.corpus.duplicates import documents, partitions
+from smelt.corpus.duplicates.steps import Dedup
 from smelt.corpus.extract.extract import Extract
 from smelt.corpus.label.language import Language
 from smelt.corpus.ledger import Entry
 from smelt.corpus.ops import OPS, parse_op
-from smelt.corpus.steps import Curate, Dedup, Read
+from smelt.corpus.steps import Curate, Read
 from smelt.errors import RecipeError
 
 QUICKSTART = Path(__file__).parents[2] / "recipes/quickstart"
@@ -204,7 +205,7 @@ def jaccard(a: set[Any], b: set[Any]) -> float:
 def test_the_number_of_partitions_changes_nothing(
     tmp_path: Path, families: Corpus, monkeypatch: pytest.MonkeyPatch, partition_keys: int
 ) -> None:
-    monkeypatch.setattr(dedup, "PARTITION_KEYS", partition_keys)
+    monkeypatch.setattr(partitions, "PARTITION_KEYS", partition_keys)
     assert deduplicated(tmp_path, "again").manifest.files == families.manifest.files
 
 
@@ -212,7 +213,7 @@ def test_the_number_of_partitions_changes_nothing(
 @settings(max_examples=20, deadline=None)
 def test_about_the_share_asked_for_is_held_out(share: float, salt: int) -> None:
     names = pl.Series([f"{salt}#{n}" for n in range(4000)])
-    held = (dedup.split_of(names, held_out=share) == "held_out").mean()
+    held = (documents.split_of(names, held_out=share) == "held_out").mean()
     assert abs(float(held or 0) - share) < 5 * np.sqrt(0.25 / 4000)
 
 

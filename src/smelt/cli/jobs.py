@@ -54,18 +54,45 @@ def curate(
 def dedup(
     inputs: InputsArgument,
     output: OutputOption,
-    jaccard: Annotated[float, typer.Option(help="Share of shingles in common from which on two are duplicates.")] = 0.8,
+    method: Annotated[str, typer.Option(help="exact, near, lines, paragraphs or substring.")] = "near",
+    jaccard: Annotated[
+        float | None, typer.Option(help="near: share of shingles in common from which on two are duplicates (0.8).")
+    ] = None,
+    minhash: Annotated[str | None, typer.Option(help="near: derived from --jaccard, or fineweb.")] = None,
+    key: Annotated[list[str] | None, typer.Option(help="exact: text or url; again for either.")] = None,
+    min_bytes: Annotated[
+        str | None,
+        typer.Option(help="The shortest text that is cut out (24; substring: 200)."),
+    ] = None,
+    min_documents: Annotated[
+        int | None, typer.Option(help="lines, paragraphs: in how many documents one must stand (2).")
+    ] = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(help="An older corpus, or files, to compare with; again for several."),
+    ] = None,
     store: StoreOption = STORE,
     on: OnOption = None,
     workers: WorkersOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Drop exact and near duplicates; of each cluster the earliest document stays."""
-    from smelt.cli.files import inputs_of, make_files, named
-    from smelt.corpus.steps import Dedup, Read
+    """Drop documents, or cut out text, that was there before; of each cluster the earliest document stays."""
+    from smelt.cli.files import corpus_of, inputs_of, make_files, named
+    from smelt.corpus.duplicates.steps import Dedup
+    from smelt.corpus.steps import Read
 
-    with named("--jaccard"):
-        step = Dedup(corpus=Read(paths=inputs_of(inputs)), jaccard=jaccard)
+    given = {
+        "jaccard": jaccard,
+        "minhash": minhash,
+        "min_bytes": min_bytes,
+        "min_documents": min_documents,
+        "keys": key,
+    }
+    settings = {name: value for name, value in given.items() if value is not None}
+    older = tuple(corpus_of(path) for path in against or ())
+    with named("dedup"):
+        corpus = Read(paths=inputs_of(inputs))
+        step = Dedup.model_validate({"corpus": corpus, "method": method, "against": older, **settings})
     make_files(step, output, store=store, on=on, workers=workers, as_json=json)
 
 

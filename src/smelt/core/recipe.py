@@ -88,7 +88,13 @@ class _Builder:
         kind = step_class(self._step_name(name, values), where=self._where(name))
         for field, expected in input_fields(kind).items():
             if field in values:
-                values[field] = self._input(name, field, values[field], expected, above)
+                given = values[field]
+                several = cast("list[object]", given) if isinstance(given, list) else None
+                inputs = [
+                    self._input(name, field, value, expected, above)
+                    for value in ([given] if several is None else several)
+                ]
+                values[field] = inputs[0] if several is None else inputs
         try:
             return kind.model_validate(values, context={"folder": self._path.parent})
         except ValidationError as error:

@@ -1,7 +1,7 @@
 """A step: what is to be made, said as a frozen, validated record.
 
-Its plain fields are configuration and its `Step`-typed fields are inputs, so a step and all that it stands on
-is one value, with one fingerprint. Fields marked `RUNTIME` say how fast, not what, and are left out of it.
+Its plain fields are configuration and its `Step`-typed fields (one, or a tuple of them) are inputs, so a step and all
+it stands on is one value, with one fingerprint. Fields marked `RUNTIME` say how fast, not what, and are left out.
 
     class Dedup(Step[Corpus]):
         step = "dedup"                              # its name in recipes
@@ -79,13 +79,20 @@ class Step(BaseModel, Generic[A]):
 
     @property
     def inputs(self) -> dict[str, Step[Artifact]]:
-        """The steps that this one stands on, by field."""
-        return {name: step for name, step in self._fields() if isinstance(step, Step)}
+        """The steps that this one stands on, by field; those of a tuple by field and number: "against.0"."""
+        found: dict[str, Step[Artifact]] = {}
+        for name, value in self._fields():
+            if isinstance(value, Step):
+                found[name] = value
+            elif isinstance(value, tuple):
+                items = enumerate(cast("tuple[object, ...]", value))
+                found |= {f"{name}.{number}": item for number, item in items if isinstance(item, Step)}
+        return found
 
     @cached_property
     def identity(self) -> dict[str, JsonValue]:
         """Everything that decides what is made, inputs aside, readable."""
-        excluded = {*self.inputs, *self.runtime}
+        excluded = {*(name.partition(".")[0] for name in self.inputs), *self.runtime}
         return {**self.model_dump(mode="json", exclude=excluded), **self.extra_identity()}
 
     @property

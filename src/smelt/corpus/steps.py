@@ -1,4 +1,4 @@
-"""The steps of this room: raw files to documents, documents to those worth training on, each of them once.
+"""The steps of this room: raw files to documents, documents to those worth training on.
 
 A recipe is read and checked without what it takes to make anything (Arrow, numba, scipy: two seconds to load), so that
 is imported where it is made.
@@ -32,8 +32,6 @@ READ_BYTES_PER_SECOND = 30e6
 """Text read on one core, the quickstart's files (2026-11)."""
 CURATE_BYTES_PER_SECOND = 6e6
 """Likewise, for extraction, languages and Gopher's rules."""
-DEDUP_BYTES_PER_SECOND = 12e6
-"""Likewise."""
 
 
 def absolute_paths(paths: object, info: ValidationInfo) -> object:
@@ -164,45 +162,6 @@ class Curate(Step[Corpus]):
                 do="loosen these ops, or see whether the files are what they should be",
             )
         return finish(work, ledger)
-
-
-class Dedup(Step[Corpus]):
-    """Drops exact and near duplicates, and sets some documents aside for evaluation.
-
-    Of each cluster of duplicates the earliest document stays, of several the longest, of several the one with the
-    smallest id. Columns: `cluster` (the id of the one that stays) and `split` ("train" or "held_out", by a hash of the
-    cluster: no document that is held out has a near-duplicate among those trained on).
-    """
-
-    step: ClassVar[str] = "dedup"
-    makes: ClassVar[type[Artifact]] = Corpus
-
-    corpus: Step[Corpus]
-    """The documents to compare."""
-    jaccard: Annotated[float, Field(ge=0.7, le=1)] = 0.8
-    """The estimated share of five-word shingles in common, from which on two documents are duplicates. FineWeb's bands
-    (Penedo et al. 2024) find 92% of pairs at 0.8 and 56% at 0.7: below, they would miss most."""
-    held_out: Annotated[float, Field(ge=0, lt=1)] = 0.02
-    """The share of documents to hold out (taste)."""
-
-    def estimate(self, sizes: Sizes) -> Estimate:
-        """Deduplication takes time in proportion to the text."""
-        n_bytes = sizes.number(self.corpus, "bytes")
-        return Estimate(core_seconds=n_bytes / DEDUP_BYTES_PER_SECOND, counts={**sizes[self.corpus]})
-
-    def make(self, work: Work) -> Counts:
-        """The four phases of dedup.py."""
-        from smelt.corpus.duplicates.dedup import join_pairs, lay_out, mark_shard, pair_partition, sign_shard
-
-        shards = work.open(self.corpus).shards
-        layout = lay_out(shards, work.scratch)
-        work.map(partial(sign_shard, layout=layout), shards, label="sign", cost=_size)
-        pairing = partial(pair_partition, layout=layout, jaccard=self.jaccard)
-        work.map(pairing, range(layout.n_partitions), label="pair")
-        n_clusters = join_pairs(layout)
-        marking = partial(mark_shard, layout=layout, folder=work.folder, jaccard=self.jaccard, held_out=self.held_out)
-        ledger = parse_ledgers(work.map(marking, shards, label="mark", cost=_size))
-        return {**finish(work, ledger), "clusters": n_clusters}
 
 
 def _size(shard: Path) -> float:

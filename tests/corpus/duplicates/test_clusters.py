@@ -1,4 +1,4 @@
-"""Clusters and survivors are those of the documents themselves, in whatever order they come."""
+"""Links are those of brute force; clusters and survivors are those of the documents, in whatever order they come."""
 
 from __future__ import annotations
 
@@ -11,10 +11,46 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smelt.corpus.duplicates.clusters import band_edges, components, equal_edges, survivors
-from smelt.corpus.duplicates.exact import content_keys
-from smelt.corpus.duplicates.minhash import N_HASHES, band_keys, bands, estimated_jaccard, signatures
+from smelt.corpus.duplicates.clusters import choose_survivors, cluster_table, components, dropped_at
+from smelt.corpus.duplicates.jaccard import (
+    LINK,
+    NEAR,
+    TEXT,
+    Links,
+    Sets,
+    forest,
+    link_buckets,
+    shingle_sets,
+    true_jaccard,
+)
 from smelt.corpus.duplicates.normalise import normalise
+
+GRAPHS = st.integers(2, 12).flatmap(
+    lambda n: st.lists(
+        st.tuples(*[st.integers(0, n - 1)] * 2, st.sampled_from([0.5, 0.6, 0.8, 1.0]), st.sampled_from([TEXT, NEAR]))
+    )
+)
+
+
+def links_of(rows: Sequence[tuple[int, int, float, int]]) -> Links:
+    return np.array([(min(a, b), max(a, b), jaccard, kind) for a, b, jaccard, kind in rows if a != b], LINK)
+
+
+def brute_force(edges: Sequence[tuple[int, int]]) -> set[frozenset[int]]:
+    """Connected components of more than one, by merging sets."""
+    cluster = {document: frozenset([document]) for edge in edges for document in edge}
+    for a, b in edges:
+        merged = cluster[a] | cluster[b]
+        cluster.update(dict.fromkeys(merged, merged))
+    return set(cluster.values())
+
+
+def clusters_of(links: Links) -> set[frozenset[int]]:
+    found = components(links)
+    groups: dict[int, set[int]] = {}
+    for place, label in zip(found.places.tolist(), found.labels.tolist(), strict=True):
+        groups.setdefault(label, set()).add(place)
+    return {frozenset(group) for group in groups.values()}
 
 
 def families(n_families: int, size: int, *, seed: int) -> list[str]:
@@ -29,94 +65,86 @@ def families(n_families: int, size: int, *, seed: int) -> list[str]:
     return texts
 
 
-def partition(labels: Sequence[int], names: Sequence[int]) -> set[frozenset[int]]:
-    groups: dict[int, set[int]] = {}
-    for label, name in zip(labels, names, strict=True):
-        groups.setdefault(label, set()).add(name)
-    return {frozenset(group) for group in groups.values()}
+def shingles(text: str) -> set[tuple[str, ...]]:
+    words = text.split()
+    return {tuple(words[at : at + 5]) for at in range(max(len(words) - 4, 1 if words else 0))}
 
 
-def brute_force(n: int, edges: Sequence[tuple[int, int]]) -> set[frozenset[int]]:
-    """Connected components, by merging sets."""
-    cluster = {document: frozenset([document]) for document in range(n)}
-    for a, b in edges:
-        merged = cluster[a] | cluster[b]
-        cluster.update(dict.fromkeys(merged, merged))
-    return set(cluster.values())
+def jaccard(a: str, b: str) -> float:
+    union = shingles(a) | shingles(b)
+    return len(shingles(a) & shingles(b)) / len(union) if union else 1.0
 
 
-def near_clusters(texts: Sequence[str], *, jaccard: float) -> np.ndarray:
-    minima = signatures(normalise(pl.Series(texts)))
-    keys, documents = band_keys(minima)
-    return components(len(texts), band_edges(keys, documents, minima, jaccard=jaccard))
+def sets_of(texts: Sequence[str]) -> Sets:
+    return shingle_sets(normalise(pl.Series(texts, dtype=pl.String)))
 
 
-@given(st.integers(1, 12).flatmap(lambda n: st.tuples(st.just(n), st.lists(st.tuples(*[st.integers(0, n - 1)] * 2)))))
+@given(GRAPHS)
 @settings(deadline=None)
-def test_components_are_those_found_by_merging_sets(case: tuple[int, list[tuple[int, int]]]) -> None:
-    n, edges = case
-    found = components(n, np.array(edges, np.int64).reshape(-1, 2))
-    assert partition(found.tolist(), range(n)) == brute_force(n, edges)
+def test_components_are_those_found_by_merging_sets(rows: list[tuple[int, int, float, int]]) -> None:
+    links = links_of(rows)
+    assert clusters_of(links) == brute_force([(a, b) for a, b, *_ in links.tolist()])
 
 
-@pytest.mark.parametrize("jaccard", [0.5, 0.8, 1.0])
-def test_near_clusters_are_those_of_all_pairs_that_share_a_band_and_are_alike(jaccard: float) -> None:
-    texts = families(20, 6, seed=1)
-    minima = signatures(normalise(pl.Series(texts)))
-    keys = bands(minima)
-    edges = [
-        (a, b)
-        for a, b in combinations(range(len(texts)), 2)
-        if (keys[a] == keys[b]).any() and estimated_jaccard(minima[a], minima[b]) >= jaccard
+@given(GRAPHS)
+@settings(deadline=None)
+def test_the_forest_has_the_clusters_of_all_links_at_every_threshold(rows: list[tuple[int, int, float, int]]) -> None:
+    links = links_of(rows)
+    kept = forest(links)
+    for threshold in (0.5, 0.6, 0.8, 1.0):
+        every, left = (some[some["jaccard"] >= threshold] for some in (links, kept))
+        assert clusters_of(left) == clusters_of(every)
+        n_places = len({place for a, b, *_ in every.tolist() for place in (a, b)})
+        assert len(left) == n_places - len(clusters_of(every))
+
+
+@given(GRAPHS, st.integers(0, 12))
+@settings(deadline=None)
+def test_the_curve_counts_what_clusters_at_each_threshold_would_drop(
+    rows: list[tuple[int, int, float, int]], first_new: int
+) -> None:
+    links = links_of(rows)
+    thresholds = np.array([0.5, 0.55, 0.6, 0.8, 1.0])
+    expected = [
+        sum(
+            len([place for place in group if place >= first_new]) - (min(group) >= first_new)
+            for group in clusters_of(links[links["jaccard"] >= threshold])
+        )
+        for threshold in thresholds
     ]
-    found = near_clusters(texts, jaccard=jaccard)
-    assert partition(found.tolist(), range(len(texts))) == brute_force(len(texts), edges)
-    assert len(edges) > 0
+    assert dropped_at(forest(links), thresholds, first_new=first_new) == expected
 
 
-def test_clusters_do_not_depend_on_the_order_of_documents() -> None:
-    texts = families(15, 5, seed=2)
-    expected = partition(near_clusters(texts, jaccard=0.8).tolist(), range(len(texts)))
-    assert 15 < len(expected) < 75
-    for seed in range(5):
-        order = np.random.default_rng(seed).permutation(len(texts))
-        labels = near_clusters([texts[document] for document in order], jaccard=0.8)
-        assert partition(labels.tolist(), order.tolist()) == expected
+def test_true_jaccard_is_that_of_sets_of_words() -> None:
+    texts = [*families(3, 4, seed=1), "four words are few", "four words are few", "and other", "", "..."]
+    pairs = np.array(list(combinations(range(len(texts)), 2)), np.int64)
+    found = true_jaccard(sets_of(texts), pairs)
+    expected = [jaccard(texts[a].strip("."), texts[b].strip(".")) for a, b in pairs]
+    assert found.tolist() == pytest.approx(expected, abs=1e-9)
 
 
-@pytest.mark.parametrize("n_partitions", [2, 7])
-def test_clusters_do_not_depend_on_how_keys_are_partitioned(n_partitions: int) -> None:
-    texts = families(15, 5, seed=3)
-    minima = signatures(normalise(pl.Series(texts)))
-    keys, documents = band_keys(minima)
-    parts = [keys % np.uint64(n_partitions) == part for part in range(n_partitions)]
-    edges = np.concatenate([band_edges(keys[part], documents[part], minima, jaccard=0.8) for part in parts])
-    together = near_clusters(texts, jaccard=0.8)
-    assert components(len(texts), edges).tolist() == together.tolist()
+@pytest.mark.parametrize("floor", [0.5, 0.8, 1.0])
+def test_links_of_a_bucket_connect_what_all_pairs_would(floor: float) -> None:
+    texts = families(12, 5, seed=2)
+    alike = [(a, b) for a, b in combinations(range(60), 2) if jaccard(texts[a], texts[b]) >= floor]
+    found = link_buckets(
+        np.zeros(60, np.int64), np.arange(60), sets_of(texts), is_old=np.zeros(60, np.bool_), floor=floor
+    )
+    assert clusters_of(found) == brute_force(alike)
+    assert all(jaccard(texts[a], texts[b]) == pytest.approx(strength) for a, b, strength, _ in found.tolist())
 
 
-def test_members_alike_to_each_other_but_not_to_the_first_of_their_bucket_are_linked() -> None:
-    minima = np.tile(np.arange(N_HASHES, dtype=np.uint32), (4, 1))
-    minima[0, 8:] += 1000  # shares a key with the others and is like none; 1 is like 2, and 2 like 3
-    minima[1, :20] += 2000
-    minima[3, -20:] += 3000
-    edges = band_edges(np.zeros(4, np.uint64), np.arange(4), minima, jaccard=0.8)
-    assert components(4, edges).tolist() == [0, 1, 1, 1]
+def test_two_old_documents_are_not_compared() -> None:
+    texts = families(1, 3, seed=3)
+    is_old = np.array([True, True, False])
+    found = link_buckets(np.zeros(3, np.int64), np.arange(3), sets_of(texts), is_old=is_old, floor=0.1)
+    assert {(a, b) for a, b, *_ in found.tolist()} == {(0, 2), (1, 2)}
 
 
-def test_no_keys_make_no_edges() -> None:
-    nothing = band_edges(np.zeros(0, np.uint64), np.zeros(0, np.int64), np.zeros((0, N_HASHES), np.uint32), jaccard=0.8)
-    assert nothing.shape == (0, 2)
-    assert equal_edges(pl.Series([], dtype=pl.Binary), np.zeros(0, np.int64)).shape == (0, 2)
-    assert components(3, nothing).tolist() == [0, 1, 2]
-
-
-def test_documents_with_one_content_key_are_one_cluster_and_those_without_are_their_own() -> None:
-    keys = content_keys(normalise(pl.Series(["One.", "two", "ONE", "...", "one!", "", "Two"])))
-    edges = equal_edges(keys, np.arange(7))
-    assert partition(components(7, edges).tolist(), range(7)) == {
-        frozenset(group) for group in ([0, 2, 4], [1, 6], [3], [5])
-    }
+def test_no_keys_make_no_links() -> None:
+    nothing = np.zeros(0, np.int64)
+    assert len(link_buckets(nothing, nothing, sets_of([]), is_old=np.zeros(0, np.bool_), floor=0.5)) == 0
+    assert clusters_of(np.empty(0, LINK)) == set()
 
 
 DUPLICATES = pl.DataFrame(
@@ -143,9 +171,29 @@ DUPLICATES = pl.DataFrame(
 def test_the_earliest_then_longest_then_smallest_id_survives(documents: str, survivor: str) -> None:
     chosen = DUPLICATES.filter(pl.col("id").is_in(list(documents)))
     for order in (chosen, chosen.reverse()):
-        assert set(survivors(order, np.zeros(len(order), np.int32))) == {survivor}
+        assert set(choose_survivors(members(order, [0] * len(order)))["cluster"]) == {survivor}
+
+
+def members(rows: pl.DataFrame, labels: list[int], *, n_old: int = 0) -> pl.DataFrame:
+    place = pl.int_range(pl.len(), dtype=pl.Int64)
+    return rows.with_columns(label=pl.Series(labels), place=place, twin=place, is_old=place < n_old)
 
 
 def test_each_document_is_told_the_survivor_of_its_own_cluster() -> None:
-    clusters = np.array([0, 0, 1, 1, 1, 2, 2, 3], np.int32)
-    assert survivors(DUPLICATES, clusters).to_list() == ["d", "d", "a", "a", "a", "y", "y", "x"]
+    told = choose_survivors(members(DUPLICATES, [0, 0, 1, 1, 1, 2, 2, 3])).sort("place")
+    assert told["cluster"].to_list() == ["d", "d", "a", "a", "a", "y", "y", "x"]
+
+
+def test_a_document_of_an_older_corpus_survives_whatever_its_date() -> None:
+    told = choose_survivors(members(DUPLICATES, [0] * 8, n_old=2))
+    assert set(told["cluster"]) == {"d"}
+
+
+def test_the_table_of_clusters_names_members_kinds_and_the_weakest_link() -> None:
+    links = links_of([(0, 1, 1.0, TEXT), (1, 2, 0.85, NEAR), (3, 4, 0.9, NEAR)])
+    told = choose_survivors(members(DUPLICATES[:5], [0, 0, 0, 1, 1]))
+    table = cluster_table(told, links).to_dicts()
+    assert [(row["cluster"], row["members"], row["size"], row["linked_by"], row["weakest"]) for row in table] == [
+        ("a", ["a", "b"], 2, "near", 0.9),
+        ("c", ["c", "d", "e"], 3, "text+near", 0.85),
+    ]

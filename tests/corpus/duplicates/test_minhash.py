@@ -14,17 +14,9 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from smelt.corpus.duplicates.banding import FINEWEB, RECALL, Banding, derive
 from smelt.corpus.duplicates.exact import content_keys
-from smelt.corpus.duplicates.minhash import (
-    EMPTY,
-    N_BANDS,
-    N_HASHES,
-    SHINGLE,
-    band_keys,
-    bands,
-    estimated_jaccard,
-    signatures,
-)
+from smelt.corpus.duplicates.minhash import EMPTY, SHINGLE, bands, estimated_jaccard, signatures
 from smelt.corpus.duplicates.normalise import normalise
 from smelt.corpus.measures.characters import IDEOGRAPHS
 
@@ -48,7 +40,7 @@ def kept(character: str) -> str:
 
 
 def sign(*texts: str | None) -> np.ndarray:
-    return signatures(normalise(pl.Series(texts, dtype=pl.String)))
+    return signatures(normalise(pl.Series(texts, dtype=pl.String)), FINEWEB)
 
 
 def words(random: np.random.Generator, n: int) -> list[str]:
@@ -109,7 +101,7 @@ def test_estimates_err_as_little_as_theory_allows() -> None:
         pairs.append((" ".join(common + words(random, n_other)), " ".join(common + words(random, n_other))))
     exact = np.array([jaccard(a, b) for a, b in pairs])
     estimate = estimated_jaccard(sign(*(a for a, _ in pairs)), sign(*(b for _, b in pairs)))
-    theory = np.sqrt(np.mean(exact * (1 - exact)) / N_HASHES)
+    theory = np.sqrt(np.mean(exact * (1 - exact)) / FINEWEB.n_hashes)
     # The error of 400 pairs varies by 1 / sqrt(2 * 400) = 3.5%: three times that either way.
     assert np.sqrt(np.mean((estimate - exact) ** 2)) == pytest.approx(theory, rel=0.11)
     assert abs(np.mean(estimate - exact)) < 3 * theory / np.sqrt(400)
@@ -119,11 +111,24 @@ def test_pairs_share_a_band_as_often_as_the_formula_says() -> None:
     random = np.random.default_rng(8)
     for n_other, n_pairs in ((50, 400), (80, 400)):
         common = [words(random, 204) for _ in range(n_pairs)]  # 200 shingles in common, n_other in each alone
-        a = bands(sign(*(" ".join(text + words(random, n_other)) for text in common)))
-        b = bands(sign(*(" ".join(text + words(random, n_other)) for text in common)))
-        expected = 1 - (1 - (200 / (200 + 2 * n_other)) ** 8) ** 14
+        a = bands(sign(*(" ".join(text + words(random, n_other)) for text in common)), FINEWEB)
+        b = bands(sign(*(" ".join(text + words(random, n_other)) for text in common)), FINEWEB)
+        expected = FINEWEB.found(200 / (200 + 2 * n_other))
         found = (a == b).any(axis=1).mean()
         assert abs(found - expected) < 3 * np.sqrt(expected * (1 - expected) / n_pairs)
+
+
+@pytest.mark.parametrize("jaccard", np.linspace(0.3, 1, 15))
+def test_derived_bands_find_nearly_all_pairs_at_their_threshold(jaccard: float) -> None:
+    banding = derive(float(jaccard))
+    assert banding.found(float(jaccard)) >= RECALL
+    assert banding.n_hashes <= 128
+    steeper = Banding(128 // (banding.rows + 1), banding.rows + 1)
+    assert steeper.found(float(jaccard)) < RECALL or banding.n_hashes == 128
+
+
+def test_finewebs_bands_find_what_its_paper_says() -> None:
+    assert [round(FINEWEB.found(jaccard), 3) for jaccard in (0.7, 0.75, 0.8, 0.85)] == [0.565, 0.772, 0.924, 0.988]
 
 
 def test_signatures_are_of_the_set_of_shingles_whatever_their_order_and_number() -> None:
@@ -142,12 +147,9 @@ def test_a_text_of_fewer_words_than_a_shingle_is_like_its_equals_only() -> None:
     assert estimated_jaccard(minima[0], minima[2:]).max() < 0.1
 
 
-def test_texts_without_words_have_no_bands() -> None:
+def test_texts_without_words_have_no_minima() -> None:
     minima = sign("...", None, "one word", "")
-    assert (minima[[0, 1, 3]] == EMPTY).all()
-    keys, rows = band_keys(minima)
-    assert keys.shape == rows.shape == (N_BANDS,)
-    assert set(rows) == {2}
+    assert (minima != EMPTY).any(axis=1).tolist() == [False, False, True, False]
 
 
 def test_chinese_is_shingled_by_character() -> None:
@@ -161,15 +163,15 @@ def test_a_signature_does_not_depend_on_the_texts_beside_it() -> None:
     texts = ["a first text of seven short words", "", "another one, which is a little longer than that", None]
     together = sign(*texts)
     assert all((sign(text) == row).all() for text, row in zip(texts, together, strict=True))
-    assert (signatures(normalise(pl.Series(["x", *texts]))[1:]) == together).all()
+    assert (signatures(normalise(pl.Series(["x", *texts]))[1:], FINEWEB) == together).all()
 
 
 def test_band_keys_are_different_in_each_band() -> None:
-    assert len(np.unique(bands(np.full((1, N_HASHES), 5, np.uint32)))) == N_BANDS
+    assert len(np.unique(bands(np.full((1, FINEWEB.n_hashes), 5, np.uint32), FINEWEB))) == FINEWEB.bands
 
 
 def test_signatures_stay_the_same_over_versions() -> None:
     minima = sign("It was the best of times, it was the worst of times", "人人生而自由，在尊严和权利上一律平等")
-    digest = hashlib.sha256(minima.astype("<u4").tobytes() + bands(minima).astype("<u8").tobytes()).hexdigest()
+    digest = hashlib.sha256(minima.astype("<u4").tobytes() + bands(minima, FINEWEB).astype("<u8").tobytes()).hexdigest()
     # Where this changes on purpose, the version of every step that finds near duplicates has to change with it.
     assert digest[:16] == "5108f792137f05f9"

@@ -1,0 +1,235 @@
+"""The steps of deduplication: a corpus without its duplicates, and a corpus that stands in a folder to compare with."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field, JsonValue, ValidationInfo, model_validator
+
+from smelt.core.artifact import Artifact, Counts
+from smelt.core.shards import file_digest, read_json, write_whole
+from smelt.core.step import RUNTIME, Estimate, Sizes, Step
+from smelt.core.work import Work
+from smelt.corpus.corpus import KEPT, LEDGER, Corpus
+from smelt.corpus.curate import parse_ledgers
+from smelt.corpus.duplicates.banding import FINEWEB, Banding, derive
+from smelt.corpus.ledger import Entry
+from smelt.corpus.steps import finish
+from smelt.errors import InputError
+from smelt.units import Bytes
+
+if TYPE_CHECKING:
+    from smelt.corpus.duplicates.partitions import Layout
+
+Method = Literal["exact", "near", "lines", "paragraphs", "substring"]
+BYTES_PER_SECOND: dict[Method, float] = {
+    "exact": 50e6,
+    "near": 40e6,
+    "lines": 40e6,
+    "paragraphs": 40e6,
+    "substring": 15e6,
+}
+"""Text on one core, from Parquet to Parquet (`python -m benchmarks duplicates`, rounded down)."""
+FIELDS: dict[Method, tuple[str, ...]] = {
+    "exact": ("keys",),
+    "near": ("jaccard", "minhash"),
+    "lines": ("min_bytes", "min_documents"),
+    "paragraphs": ("min_bytes", "min_documents"),
+    "substring": ("min_bytes",),
+}
+"""The fields that mean something only to some methods."""
+MIN_BYTES: dict[Method, int] = {"lines": 24, "paragraphs": 24, "substring": 200}
+"""Where no other is given. 200 bytes are about the 50 tokens of Lee et al. 2021, in English and in Chinese; 24 are four
+English words or eight Han characters (taste)."""
+LEAST_LENGTH = 16
+"""The shortest substring that can be looked for: below, everything repeats."""
+
+
+def _several(values: object) -> object:
+    return values if isinstance(values, list | tuple) else (values,)
+
+
+class Dedup(Step[Corpus]):
+    """Drops documents, or cuts out text, that were there before; and sets some documents aside for evaluation.
+
+    Whole documents (exact, near): of each cluster the earliest stays, of several the longest, of several the one with
+    the smallest id. Columns: `cluster` (the id of the one that stays), `split` ("train" or "held_out", by a hash of the
+    cluster: no document that is held out has a duplicate among those trained on), and of what is dropped `survivor`
+    and `jaccard`.
+
+    Parts of documents (lines, paragraphs, substring): the first occurrence in the order of the corpus stays; column
+    `spans` says what was cut out of the text that came in, in bytes.
+    """
+
+    step: ClassVar[str] = "dedup"
+    version: ClassVar[int] = 2
+    makes: ClassVar[type[Artifact]] = Corpus
+
+    corpus: Step[Corpus]
+    """The documents to decide on."""
+    method: Method = "near"
+    """exact: one normal form or URL. near: those, and enough shingles in common. lines, paragraphs: those that stand in
+    several documents. substring: any stretch of bytes that was there before."""
+    keys: Annotated[tuple[Literal["text", "url"], ...], BeforeValidator(_several), Field(min_length=1)] = ("text",)
+    """What two documents must have in common to be exact duplicates; of several, any."""
+    jaccard: Annotated[float, Field(ge=0.3, le=1)] = 0.8
+    """The share of five-word shingles in common, from which on two documents are near duplicates."""
+    minhash: Literal["derived", "fineweb"] = "derived"
+    """How pairs to compare are found: by bands that find 99% of pairs at the threshold (banding.py), or FineWeb's 14 of
+    8, which find 92% at 0.8 (Penedo et al. 2024)."""
+    min_bytes: Annotated[Bytes, Field(ge=1)] | None = None
+    """The shortest text that is cut out, in bytes: by default 24 for lines and paragraphs, 200 for substring."""
+    min_documents: Annotated[int, Field(ge=2)] = 2
+    """In how many documents a line or paragraph must stand to be cut out of all but the first."""
+    held_out: Annotated[float, Field(ge=0, lt=1)] = 0.02
+    """The share of documents to hold out (taste)."""
+    against: Annotated[tuple[Step[Corpus], ...], BeforeValidator(_several)] = ()
+    """Older corpora: what they keep is compared with, and not decided on again. Documents that they dropped count for
+    nothing. Where they were made by the same method and settings, their signatures are read, not made again."""
+
+    @model_validator(mode="after")
+    def _fields_have_meaning(self) -> Dedup:
+        for field in sorted(self.model_fields_set & {name for names in FIELDS.values() for name in names}):
+            if field not in FIELDS[self.method] and getattr(self, field) != type(self).model_fields[field].default:
+                raise ValueError(f"{field!r} means nothing to method {self.method!r}")
+        if self.method == "substring" and self.shortest < LEAST_LENGTH:
+            raise ValueError(f"'min_bytes' is {self.shortest}; substrings must have at least {LEAST_LENGTH} bytes")
+        return self
+
+    @property
+    def shortest(self) -> int:
+        """The shortest text that is cut out, in bytes."""
+        return self.min_bytes if self.min_bytes is not None else MIN_BYTES.get(self.method, 0)
+
+    @property
+    def banding(self) -> Banding | None:
+        """How signatures are cut; None where only equals are looked for."""
+        if self.method != "near":
+            return None
+        return FINEWEB if self.minhash == "fineweb" else derive(self.jaccard)
+
+    def estimate(self, sizes: Sizes) -> Estimate:
+        """Deduplication takes time in proportion to the text."""
+        n_bytes = sum(sizes.number(corpus, "bytes") for corpus in (self.corpus, *self.against))
+        return Estimate(core_seconds=n_bytes / BYTES_PER_SECOND[self.method], counts={**sizes[self.corpus]})
+
+    def make(self, work: Work) -> Counts:
+        """The phases of documents.py, units.py or substring.py."""
+        from smelt.corpus.duplicates.partitions import lay_out
+
+        old = [shard for corpus in self.against for shard in work.open(corpus).shards]
+        layout = lay_out(old, work.open(self.corpus).shards, work.scratch)
+        if self.method in ("exact", "near"):
+            return self._drop_documents(work, layout)
+        return self._cut_spans(work, layout)
+
+    def _drop_documents(self, work: Work, layout: Layout) -> Counts:
+        from smelt.corpus.duplicates import documents
+        from smelt.corpus.duplicates.partitions import count_partitions
+        from smelt.corpus.duplicates.signatures import write_settings
+
+        keys = self.keys if self.method == "exact" else ("text",)
+        likeness = documents.Likeness(keys, self.banding, self.jaccard if self.banding else 1.0)
+        every = range(len(layout.shards))
+        signing: Any = partial(documents.sign_shard, layout=layout, likeness=likeness)
+        counts: list[list[int]] = work.map(signing, every, label="sign", cost=layout.bytes)
+        n_bands, *others = (count_partitions(sum(column)) for column in zip(*counts, strict=True))
+        equal = [(name, n, of) for name, of in zip(keys, others, strict=True) for n in range(of)]
+        work.map(partial(documents.group_equals, layout=layout), equal, label="equal")
+        files = [layout.part(n, f"{name}-links.npy") for name, n, _ in equal]
+        if likeness.banding:
+            parts = [(n, n_bands) for n in range(n_bands)]
+            work.map(partial(documents.group_bands, layout=layout), parts, label="meet")
+            shingling = partial(documents.shingle_shard, layout=layout, n_partitions=n_bands)
+            work.map(shingling, every, label="shingle", cost=layout.bytes)
+            work.map(partial(documents.link_partition, layout=layout, likeness=likeness), range(n_bands), label="link")
+            files += [layout.part(n, "near-links.npy") for n in range(n_bands)]
+        n_clusters = documents.join_links(layout, work.folder, files, likeness)
+        write_settings(work.folder, likeness.banding)
+        marking = partial(
+            documents.mark_shard, layout=layout, folder=work.folder, likeness=likeness, held_out=self.held_out
+        )
+        ledger = parse_ledgers(work.map(marking, layout.new, label="mark", cost=layout.bytes))
+        return {**finish(work, ledger), "clusters": n_clusters}
+
+    def _cut_spans(self, work: Work, layout: Layout) -> Counts:
+        from smelt.corpus.duplicates import substring, units
+        from smelt.corpus.duplicates.partitions import count_partitions
+        from smelt.corpus.duplicates.spans import cut_shard
+
+        if self.method == "substring":
+            keying: Any = partial(substring.fingerprint_shard, layout=layout, length=self.shortest)
+            finding: Any = partial(substring.find_repeats, layout=layout, length=self.shortest)
+        else:
+            unit = "paragraphs" if self.method == "paragraphs" else "lines"
+            keying = partial(units.hash_shard, layout=layout, unit=unit, min_bytes=self.shortest)
+            finding = partial(units.find_repeats, layout=layout, min_documents=self.min_documents)
+        n_keys = work.map(keying, range(len(layout.shards)), label="key", cost=layout.bytes)
+        n_parts = count_partitions(sum(n_keys))
+        work.map(finding, [(n, n_parts) for n in range(n_parts)], label="repeats")
+        cutting = partial(
+            cut_shard,
+            layout=layout,
+            folder=work.folder,
+            n_partitions=n_parts,
+            method=self.method,
+            held_out=self.held_out,
+        )
+        ledger = parse_ledgers(work.map(cutting, layout.new, label="cut", cost=layout.bytes))
+        return finish(work, ledger)
+
+
+def _absolute(folder: object, info: ValidationInfo) -> object:
+    if not isinstance(folder, str | Path):
+        return folder
+    context: dict[str, Any] = info.context or {}
+    return str(Path(context.get("folder", ".")).absolute() / Path(folder).expanduser())
+
+
+class Existing(Step[Corpus]):
+    """A corpus that stands in a folder: what an earlier command wrote with -o, or an artifact of any store.
+
+    Its files are linked, not copied, where both lie on one disk. It is told by the contents of its files.
+    """
+
+    step: ClassVar[str] = "existing"
+    makes: ClassVar[type[Artifact]] = Corpus
+
+    folder: Annotated[str, BeforeValidator(_absolute), RUNTIME]
+    """The folder, with `kept` in it."""
+
+    def files(self) -> list[Path]:
+        """The files of the corpus; `InputError` where it is none."""
+        root = Path(self.folder)
+        if not (root / KEPT).is_dir() or not (root / LEDGER).is_file():
+            raise InputError(
+                where=self.folder, what="is no corpus", expected="a folder that smelt wrote, with kept/ in it"
+            )
+        return sorted(
+            path for path in root.rglob("*") if path.is_file() and not path.name.startswith((".", "manifest"))
+        )
+
+    def extra_identity(self) -> dict[str, JsonValue]:
+        """The contents of the files."""
+        return {str(path.relative_to(self.folder)): file_digest(path) for path in self.files()}
+
+    def make(self, work: Work) -> Counts:
+        """Links the files."""
+        for path in self.files():
+            _link(path, work.folder / path.relative_to(self.folder))
+        rows: Any = read_json(work.folder / LEDGER)
+        last = Entry.model_validate(rows[-1])
+        return {"documents": last.documents_out, "bytes": last.bytes_out}
+
+
+def _link(source: Path, target: Path) -> None:
+    """The same bytes under another name; copied where the two lie on different disks."""
+    with write_whole(target) as temporary:
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)

@@ -1,0 +1,368 @@
+"""Each method as a step: what it drops or cuts, beside older corpora too, and after any number of kills."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from pydantic import ValidationError
+
+from pipeline_runs import artifact_bytes, kill_while_running, smelt
+from smelt.core.store import Store
+from smelt.core.work import Inline
+from smelt.corpus.corpus import Corpus
+from smelt.corpus.duplicates import documents, partitions, signatures
+from smelt.corpus.duplicates.steps import Dedup, Existing
+from smelt.corpus.steps import Read
+
+METHODS = ("exact", "near", "lines", "paragraphs", "substring")
+Row = dict[str, Any]
+
+
+def prose(chance: random.Random, n_words: int = 120) -> list[str]:
+    return ["".join(chance.choices("abcdefghijklmnop", k=chance.randrange(2, 9))) for _ in range(n_words)]
+
+
+def family(chance: random.Random, size: int) -> list[str]:
+    """A text and versions of it with one word replaced: .92 of their shingles are the text's own."""
+    trunk = prose(chance)
+    return [" ".join([*trunk[:10], f"version{n}", *trunk[11:]]) if n else " ".join(trunk) for n in range(size)]
+
+
+def read(folder: Path, name: str, rows: Sequence[Row], *, shard_bytes: int = 1 << 26) -> Read:
+    path = folder / f"{name}.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return Read(paths=path, identify="content", shard_bytes=shard_bytes)
+
+
+def make(folder: Path, name: str, rows: Sequence[Row], **settings: Any) -> Corpus:
+    return Store(folder / "store", runner=Inline()).make(dedup(folder, name, rows, **settings))
+
+
+def dedup(folder: Path, name: str, rows: Sequence[Row], *, shard_bytes: int = 1 << 26, **settings: Any) -> Dedup:
+    return Dedup.model_validate({"corpus": read(folder, name, rows, shard_bytes=shard_bytes), **settings})
+
+
+def texts(corpus: Corpus) -> list[str]:
+    return corpus.kept().collect()["text"].to_list()
+
+
+def reasons(corpus: Corpus) -> dict[str, str]:
+    rows = corpus.dropped().collect().to_dicts()
+    return {row["id"]: row["drop"]["reason"] for row in rows}
+
+
+# ---- whole documents
+
+
+def test_pages_of_one_url_are_duplicates_where_that_is_asked_for(tmp_path: Path) -> None:
+    rows = [
+        {"text": "first version of it", "url": "https://www.example.org/a/", "date": "2020"},
+        {"text": "second version of it", "url": "http://example.org/a?utm_source=b", "date": "2019"},
+        {"text": "First version: of it", "url": "http://example.org/other", "date": "2021"},
+        {"text": "no address"},
+    ]
+    by_text = make(tmp_path, "a", rows, method="exact")
+    by_url = make(tmp_path, "a", rows, method="exact", keys=["url"])
+    either = make(tmp_path, "a", rows, method="exact", keys=["text", "url"])
+    assert reasons(by_text) == {"a.jsonl#3": "duplicate.exact"}
+    assert reasons(by_url) == {"a.jsonl#1": "duplicate.url"}
+    assert reasons(either) == {"a.jsonl#1": "duplicate.url", "a.jsonl#3": "duplicate.url"}
+    assert set(either.dropped().collect()["survivor"]) == {"a.jsonl#2"}
+
+
+def test_drops_name_the_survivor_and_the_true_jaccard(tmp_path: Path) -> None:
+    rows = [{"text": text, "date": f"20{10 + n}"} for n, text in enumerate(family(random.Random(1), 3))]
+    corpus = make(tmp_path, "a", rows)
+    dropped = corpus.dropped().collect()
+    assert set(dropped["survivor"]) == {"a.jsonl#1"}
+    assert dropped["jaccard"].to_list() == pytest.approx([111 / 121] * 2)
+    clusters = pl.read_parquet(corpus.folder / documents.CLUSTERS).to_dicts()
+    assert [(row["members"], row["size"], row["linked_by"]) for row in clusters] == [
+        (["a.jsonl#1", "a.jsonl#2", "a.jsonl#3"], 3, "near")
+    ]
+
+
+def test_the_curve_says_what_other_thresholds_drop(tmp_path: Path) -> None:
+    chance = random.Random(2)
+    rows = [{"text": text} for _ in range(30) for text in family(chance, 3)]
+    corpus = make(tmp_path, "a", rows, jaccard=0.85)
+    curve = json.loads((corpus.folder / documents.THRESHOLDS).read_text())
+    dropped = dict(zip(curve["thresholds"], curve["dropped"], strict=True))
+    assert dropped[0.85] == corpus.manifest.counts["dropped"] == 60
+    for threshold in (0.7, 0.9, 0.93, 1.0):
+        again = make(tmp_path, "a", rows, jaccard=threshold)
+        assert dropped[threshold] == again.manifest.counts["dropped"]
+    assert dropped[0.93] == 0
+
+
+def test_low_thresholds_find_what_they_ask_for(tmp_path: Path) -> None:
+    chance = random.Random(3)
+    rows: list[Row] = []
+    for _ in range(40):
+        trunk = prose(chance, 100)
+        rows += [{"text": " ".join(trunk + prose(chance, 50))} for _ in range(2)]  # Jaccard 96 / (96 + 100)
+    corpus = make(tmp_path, "a", rows, jaccard=0.45)
+    assert corpus.manifest.counts["documents"] == 40
+
+
+def test_many_copies_of_a_template_are_one_cluster(tmp_path: Path) -> None:
+    chance = random.Random(4)
+    trunk = prose(chance, 200)
+    rows = [{"text": " ".join([*trunk[:n], f"copy{n}", *trunk[n + 1 :]])} for n in range(200)] + [
+        {"text": " ".join(trunk)} for _ in range(100)
+    ]
+    corpus = make(tmp_path, "a", rows)
+    assert corpus.manifest.counts["documents"] == 1
+
+
+# ---- parts of documents
+
+
+def test_lines_in_several_documents_stay_where_they_stand_first(tmp_path: Path) -> None:
+    rows = [
+        {"text": "Subscribe to our newsletter today!\nOne text of its own, and a long one\nshort"},
+        {"text": "Another text of its own, quite long\nsubscribe to OUR newsletter today\nshort"},
+        {"text": "Third text of its own, and then some\nSubscribe to our newsletter, today\nshort"},
+    ]
+    corpus = make(tmp_path, "a", rows, method="lines")
+    assert texts(corpus) == [
+        rows[0]["text"],
+        "Another text of its own, quite long\nshort",
+        "Third text of its own, and then some\nshort",
+    ]
+    assert corpus.kept().collect()["spans"].to_list()[1] == [{"start": 36, "end": 70}]
+    seldom = make(tmp_path, "a", rows, method="lines", min_documents=4)
+    assert texts(seldom) == [row["text"] for row in rows]
+
+
+def test_paragraphs_are_compared_whole(tmp_path: Path) -> None:
+    boiler = "About the author of this text\nwho lives in a town by the sea"
+    rows = [
+        {"text": f"A first text that says something new\n\n{boiler}\n\nand how it ends, in its own words"},
+        {"text": f"{boiler}\n \n\nA second text that says something else\nwho lives in a town by the sea"},
+    ]
+    corpus = make(tmp_path, "a", rows, method="paragraphs")
+    assert texts(corpus) == [rows[0]["text"], "A second text that says something else\nwho lives in a town by the sea"]
+
+
+def test_chinese_lines_are_cut_at_eight_characters(tmp_path: Path) -> None:
+    rows = [{"text": f"第{n}篇文章的正文在这里,各不相同{n}{n}\n版权所有,未经许可不得转载。\n下一页"} for n in range(3)]
+    corpus = make(tmp_path, "a", rows, method="lines")
+    assert [text.count("版权所有") for text in texts(corpus)] == [1, 0, 0]
+    assert all(text.endswith("下一页") for text in texts(corpus))
+
+
+def test_a_document_of_repeated_lines_alone_is_dropped(tmp_path: Path) -> None:
+    rows = [{"text": "All of this was said before, in full."}] * 2 + [{"text": "x"}]
+    corpus = make(tmp_path, "a", rows, method="lines")
+    assert reasons(corpus) == {"a.jsonl#2": "duplicate.lines"}
+    assert texts(corpus)[1] == "x"
+
+
+def test_cluster_and_split_of_an_earlier_deduplication_stay(tmp_path: Path) -> None:
+    first = dedup(tmp_path, "a", [{"text": " ".join(prose(random.Random(n)))} for n in range(40)], held_out=0.5)
+    store = Store(tmp_path / "store", runner=Inline())
+    before = store.make(first).kept().collect()
+    after = store.make(Dedup(corpus=first, method="substring", held_out=0.1)).kept().collect()
+    assert after.select("id", "cluster", "split").equals(before.select("id", "cluster", "split"))
+
+
+# ---- older corpora
+
+
+def families(seed: int, sizes: Sequence[tuple[int, int]]) -> tuple[list[Row], list[Row]]:
+    """Rows of two corpora: of each family so many in one and so many in the other."""
+    chance = random.Random(seed)
+    one: list[Row] = []
+    other: list[Row] = []
+    for a, b in sizes:
+        rows = [{"text": text, "date": f"20{chance.randrange(10, 25)}"} for text in family(chance, a + b)]
+        chance.shuffle(rows)
+        one, other = one + rows[:a], other + rows[a:]
+    chance.shuffle(other)
+    return one, other
+
+
+@pytest.mark.parametrize("method", ["exact", "near"])
+def test_against_drops_what_the_older_corpus_has_and_nothing_else(tmp_path: Path, method: str) -> None:
+    a, b = families(5, [(2, 1), (1, 3), (3, 0), (0, 4), (0, 1), (1, 1)] * 4)
+    b += a[:7]
+    older = dedup(tmp_path, "a", a, method=method)
+    store = Store(tmp_path / "store", runner=Inline())
+    kept = set(store.make(older).kept().collect()["text"])
+    newer = store.make(dedup(tmp_path, "b", b, method=method, against=older))
+    both = make(tmp_path, "both", a + b, method=method)
+    # Every family is alike throughout, so what is left of both is one of each family: as of the two put together.
+    assert len(kept) + int(str(newer.manifest.counts["documents"])) == both.manifest.counts["documents"]
+    dropped = newer.dropped().collect()
+    for row in dropped.to_dicts():
+        if row["drop"]["detail"].endswith("of an older corpus"):
+            assert row["survivor"].startswith("a.jsonl#")
+    assert not kept & set(texts(newer))
+
+
+def test_against_two_corpora_is_against_both(tmp_path: Path) -> None:
+    a, b = families(6, [(1, 1)] * 3)
+    c, d = families(7, [(1, 1)] * 3)
+    older = [dedup(tmp_path, name, rows) for name, rows in (("a", a), ("c", c))]
+    corpus = make(tmp_path, "new", [*b, *d, {"text": " ".join(prose(random.Random(8)))}], against=older)
+    assert corpus.manifest.counts["documents"] == 1
+
+
+def test_a_chain_through_a_new_document_decides_nothing_in_the_older_corpus(tmp_path: Path) -> None:
+    trunk = prose(random.Random(9), 300)
+    ends = [prose(random.Random(n), 36) for n in (10, 11)]
+    left, right = [*ends[0], *trunk], [*trunk, *ends[1]]
+    a, b = [{"text": " ".join(left)}, {"text": " ".join(right)}], [{"text": " ".join(trunk)}]
+    alone, after = make(tmp_path, "a", a, jaccard=0.85), make(tmp_path, "both", a + b, jaccard=0.85)
+    assert (alone.manifest.counts["documents"], after.manifest.counts["documents"]) == (2, 1)
+    newer = make(tmp_path, "b", b, jaccard=0.85, against=dedup(tmp_path, "a", a, jaccard=0.85))
+    assert newer.manifest.counts["documents"] == 0
+
+
+def test_signatures_of_an_older_corpus_are_read_and_not_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = families(12, [(2, 2)] * 5)
+    older = dedup(tmp_path, "a", a)
+    store = Store(tmp_path / "store", runner=Inline())
+    store.make(older)
+    signed: list[int] = []
+    original = signatures.sign
+
+    def counting(rows: pl.Series, *arguments: Any) -> signatures.Signatures:
+        signed.append(len(rows))
+        return original(rows, *arguments)
+
+    monkeypatch.setattr(documents, "sign", counting)
+    kept = store.make(dedup(tmp_path, "b", b, against=older))
+    assert signed == [len(b)]
+    other = store.make(dedup(tmp_path, "b", b, against=older, minhash="fineweb"))
+    assert signed == [len(b), len(b), 5] or signed == [len(b), 5, len(b)]
+    assert texts(other) == texts(kept)
+
+
+def test_a_folder_that_a_command_wrote_is_an_older_corpus(tmp_path: Path) -> None:
+    a, b = families(13, [(1, 1), (0, 1)] * 3)
+    for name, rows in (("a", a), ("b", b)):
+        read(tmp_path, name, rows)
+    options = ("--store", tmp_path / "store")
+    smelt("dedup", tmp_path / "a.jsonl", "-o", tmp_path / "A", *options)
+    smelt("dedup", tmp_path / "b.jsonl", "-o", tmp_path / "B", "--against", tmp_path / "A", *options)
+    assert len(pl.read_parquet(tmp_path / "B/kept/*.parquet")) == 3
+    assert len(pl.read_parquet(tmp_path / "B/dropped/*.parquet")) == 3
+    moved = Existing(folder=str(tmp_path / "A"))
+    (tmp_path / "A").rename(tmp_path / "C")
+    assert Existing(folder=str(tmp_path / "C")).fingerprint == moved.fingerprint
+
+
+# ---- settings
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"method": "exact", "jaccard": 0.7},
+        {"method": "near", "min_bytes": 100},
+        {"method": "substring", "min_documents": 3},
+        {"method": "substring", "min_bytes": 8},
+        {"method": "sideways"},
+        {"jaccard": 0.1},
+    ],
+)
+def test_what_means_nothing_is_refused(tmp_path: Path, settings: Row) -> None:
+    with pytest.raises(ValidationError):
+        dedup(tmp_path, "a", [{"text": "t"}], **settings)
+
+
+# ---- shards, partitions, kills
+
+
+def mixture() -> list[Row]:
+    """Copies, versions, repeated lines, paragraphs and stretches."""
+    chance = random.Random(14)
+    rows = [
+        {"text": text, "url": f"http://e.org/{chance.randrange(60)}"} for _ in range(25) for text in family(chance, 3)
+    ]
+    footers = [" ".join(prose(chance, 40)) for _ in range(3)]
+    rows += [{"text": f"{' '.join(prose(chance))}\n\n{chance.choice(footers)}\n{n}"} for n in range(60)]
+    rows += [dict(row) for row in rows[::9]]
+    chance.shuffle(rows)
+    return rows
+
+
+def frames(corpus: Corpus) -> list[pl.DataFrame]:
+    return [corpus.kept().collect(), corpus.dropped().collect()]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_shards_and_partitions_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    rows, old = mixture(), dedup(tmp_path, "old", mixture()[:15])
+    reference = make(tmp_path, "a", rows, method=method, against=old)
+    assert reference.manifest.counts["dropped"] or reference.ledger()[0]["bytes_edited"]
+    for partition_keys, shard_bytes in ((10_000_000, 15_000), (200, 1 << 26), (500, 8_000)):
+        monkeypatch.setattr(partitions, "PARTITION_KEYS", partition_keys)
+        folder = tmp_path / f"{partition_keys}-{shard_bytes}"
+        folder.mkdir()
+        corpus = make(
+            folder, "a", rows, method=method, shard_bytes=shard_bytes, against=dedup(folder, "old", mixture()[:15])
+        )
+        assert all(one.equals(other) for one, other in zip(frames(corpus), frames(reference), strict=True))
+        assert corpus.ledger() == reference.ledger()
+        for name in (documents.CLUSTERS, documents.THRESHOLDS):
+            if (reference.folder / name).exists():
+                assert (corpus.folder / name).read_bytes() == (reference.folder / name).read_bytes()
+
+
+RECIPE = """
+[raw]
+step = "read"
+paths = "a.jsonl"
+identify = "content"
+shard_bytes = "8kB"
+
+[old]
+step = "read"
+paths = "old.jsonl"
+identify = "content"
+
+[unique]
+step = "dedup"
+corpus = "raw"
+method = "{method}"
+against = ["old"]
+"""
+
+
+def recipe(folder: Path, method: str) -> Path:
+    read(folder, "a", mixture())
+    read(folder, "old", mixture()[:15])
+    (folder / "r.toml").write_text(RECIPE.format(method=method))
+    return folder / "r.toml"
+
+
+@pytest.mark.parametrize("method", ["near", "substring"])
+def test_a_dedup_killed_twice_resumes_to_the_same_bytes(tmp_path: Path, method: str) -> None:
+    killed_and_resumed(tmp_path, method, kills=2, seed=15)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
+def test_a_dedup_killed_ten_times_resumes_to_the_same_bytes(tmp_path: Path, method: str) -> None:
+    killed_and_resumed(tmp_path, method, kills=10, seed=16)
+
+
+def killed_and_resumed(folder: Path, method: str, *, kills: int, seed: int) -> None:
+    chance, path = random.Random(seed), recipe(folder, method)
+    smelt("run", path, "--store", folder / "whole", "--no-report", "--workers", "1")
+    arguments = ("run", path, "--store", folder / "killed", "--no-report", "--workers", "1")
+    stopped = [kill_while_running(*arguments, after=chance.uniform(1.5, 3.5)) for _ in range(kills)]
+    assert any(stopped)
+    smelt(*arguments)
+    assert artifact_bytes(folder / "killed") == artifact_bytes(folder / "whole")
