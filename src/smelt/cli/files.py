@@ -76,8 +76,8 @@ def make_files(
     workers: int | None,
     as_json: bool,
     columns: Sequence[str] | None = None,
-) -> None:
-    """Makes a corpus, lays it at `output`, and says what is there."""
+) -> Corpus:
+    """Makes a corpus, lays it at `output`, says what is there, and gives it."""
     if output is None:
         raise InputError(where="-o", what="is missing", expected="where the result is to go")
     check_output(output)
@@ -85,6 +85,7 @@ def make_files(
         corpus = opened.make(step)
     lay_out(corpus, output, columns)
     _print_result(corpus, output, as_json=as_json)
+    return corpus
 
 
 def check_items(step: Step[Corpus], *, store: Path, on: str | None, workers: int | None, as_json: bool) -> None:

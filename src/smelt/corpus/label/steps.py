@@ -1,4 +1,4 @@
-"""The step that trains a classifier: on the labels that documents carry, or on one corpus held against another."""
+"""The steps that train: a classifier, on labels or on one corpus held against another; an n-gram model of bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from smelt.core.step import Estimate, Sizes, Step
 from smelt.core.work import Work
 from smelt.corpus.corpus import Corpus
 from smelt.corpus.label.classifier import Card, ClassCard, Classifier, save_model, thin
-from smelt.errors import InputError
+from smelt.corpus.label.ngrams import Ngrams
+from smelt.errors import EmptyResult, InputError
+from smelt.units import Bytes
 
 if TYPE_CHECKING:
     from smelt.corpus.label.linear import Fitted
@@ -25,6 +27,8 @@ BYTES_PER_SECOND = 8e6
 """Text trained on, all folds and epochs together, one class (2026-11)."""
 FEWEST = 20
 """Documents that a class must have: of fewer nothing can be held out (taste)."""
+ASIDE = 10
+"""Of so many documents one is left aside, to measure an n-gram model on (taste)."""
 REST = "rest"
 """The label of what a corpus is held against."""
 
@@ -98,6 +102,38 @@ def side_by_side(corpus: Corpus, against: Corpus, label: str) -> pl.DataFrame:
     sides = [(corpus, label), (against, REST)]
     frames = [side.kept(["id", "text", "source", "language"]).with_columns(label=pl.lit(name)) for side, name in sides]
     return pl.concat(frames).collect(engine="streaming")
+
+
+class TrainNgrams(Step[Ngrams]):
+    """Trains an n-gram model of bytes, which gives other documents a perplexity."""
+
+    step: ClassVar[str] = "train-ngrams"
+    makes: ClassVar[type[Artifact]] = Ngrams
+
+    corpus: Step[Corpus]
+    """Texts such as one would have."""
+    order: int = Field(default=6, ge=1, le=12)
+    """Bytes of the longest n-gram. More takes memory, and gains little on some MB of text (see docs/lab-log.md)."""
+    sample_bytes: Annotated[Bytes, Field(gt=0)] = 16 * 2**20
+    """How much text to train on, about: a GiB of memory at order 6."""
+
+    def make(self, work: Work) -> Counts:
+        """Counts, and measures on what was left aside."""
+        from smelt.corpus.label.ngrams import About, NgramScorer, count_ngrams, sample_texts, save_ngrams
+
+        texts = sample_texts(work.open(self.corpus).kept(["id", "text"]), self.sample_bytes)
+        n_bytes = int(texts.str.len_bytes().sum())
+        if n_bytes == 0:
+            raise EmptyResult(where=self.step, what="the corpus holds no text", expected="some MB of it")
+        aside = np.arange(len(texts)) % ASIDE == ASIDE - 1
+        arrays = count_ngrams(texts.filter(pl.Series(~aside)), self.order)
+        judged = texts.filter(pl.Series(aside)) if aside.any() else texts
+        sizes = judged.str.len_bytes().to_numpy()
+        bits = NgramScorer(self.order, arrays, work.folder).bits_per_byte(judged)
+        mean = float(np.nansum(bits * sizes) / max(int(sizes.sum()), 1))
+        about = About(order=self.order, documents=len(texts), bytes=n_bytes, bits_per_byte=mean)
+        save_ngrams(work.folder, about, arrays)
+        return {"documents": len(texts), "bytes": n_bytes, "ngrams": len(arrays["grams"]), "bits_per_byte": mean}
 
 
 def labelled(corpus: Corpus, label: str) -> pl.DataFrame:
