@@ -20,6 +20,7 @@ from benchmarks.duplicates import measure_duplicates
 from benchmarks.figures import Figure
 from benchmarks.fuzz import measure_fuzz
 from benchmarks.parity import measure_parity
+from benchmarks.language import measure_language
 from benchmarks.quickstart import measure_quickstart
 from benchmarks.toxicity import measure_toxicity
 from smelt.core.meter import library_versions
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "toxicity": measure_toxicity,
     "fuzz": measure_fuzz,
     "parity": measure_parity,
+    "language": measure_language,
 }
 
 

@@ -129,3 +129,37 @@ def test_the_datasheet_counts_what_is_there(smelt_: Any, folder: Path) -> None:
     status, out, _ = smelt_("datasheet", "curate", "-o", "sheet.html")
     assert status == 0
     assert "Datasheet" in (folder / "sheet.html").read_text()
+
+
+def test_the_datasheet_of_a_folder_is_that_of_the_corpus_laid_there(smelt_: Any, folder: Path) -> None:
+    smelt_("curate", "*.html", "short.txt", "-o", "out", "--op", "extract", "--op", "language")
+    _, stored, _ = smelt_("datasheet", "curate", "--json")
+    (folder / "out").rename(folder / "elsewhere")
+    status, laid, _ = smelt_("datasheet", "elsewhere", "--json")
+    assert status == 0
+    assert json.loads(laid) == json.loads(stored)
+
+
+def test_scores_copies_and_evaluation_items_stand_in_the_datasheet(smelt_: Any, folder: Path) -> None:
+    story = "A miller had three sons, a mill, an ass and a cat; the eldest took the mill, the second the ass."
+    rows = [
+        {"id": str(n), "text": f"{story} Told the {n}th time.", "domain": "tales", "score": n / 10} for n in range(3)
+    ]
+    rows += [{"id": "x", "text": "Something else altogether, in words that nobody here has used.", "domain": "other"}]
+    (folder / "tales.jsonl").write_text("".join(json.dumps(row) + "\n" for row in [*rows, *rows[:2]]))
+    (folder / "eval.jsonl").write_text(json.dumps({"question": story}) + "\n")
+    smelt_("dedup", "tales.jsonl", "-o", "unique")
+    sheet = json.loads(smelt_("datasheet", "unique", "--json")[1])
+    assert sum(row["dropped"] for row in sheet["copies"]) == len(pl.read_parquet(folder / "unique/dropped"))
+    smelt_("decontaminate", "unique", "--evals", "eval.jsonl", "-o", "fair")
+    sheet = json.loads(smelt_("datasheet", "fair", "--json")[1])
+    assert [row["found"] for row in sheet["contamination"]] == [1]
+    smelt_("perplexity", "train", "tales.jsonl", "-o", "lm")
+    status, _, _ = smelt_("perplexity", "score", "tales.jsonl", "--model", "lm", "-o", "scored")
+    assert status == 0
+    sheet = json.loads(smelt_("datasheet", "scored", "--json")[1])
+    scored = pl.read_parquet(folder / "scored/kept")
+    means = {row["domain"]: row["mean"] for row in sheet["scores_by_domain"] if row["score"] == "perplexity"}
+    for domain, mean in means.items():
+        assert mean == pytest.approx(scored.filter(pl.col("domain") == domain)["perplexity"].mean())
+    assert means["other"] > means["tales"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +17,9 @@ classify = typer.Typer(
 LabelOption = Annotated[str, typer.Option("--label", help="The column or field that holds the label.")]
 ModelOption = Annotated[Path, typer.Option("--model", help="The folder of a classifier.")]
 OfOption = Annotated[str | None, typer.Option("--of", help="The class, where the model knows several.")]
+TargetOption = Annotated[
+    str | None, typer.Option("--target", help="Find the limit for precision=.95, recall=.8 or share-kept=.3.")
+]
 SHOWN = 1_200
 """Characters of a document that is to be labelled."""
 
@@ -27,21 +29,31 @@ def train(
     inputs: InputsArgument,
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write the classifier to.")],
     label: LabelOption = "label",
+    against: Annotated[
+        list[str] | None, typer.Option(help="Documents that INPUT is told from, such as a crawl; again for several.")
+    ] = None,
+    words: Annotated[str | None, typer.Option(help="A file of words that speak for the class, one a line.")] = None,
+    characters: Annotated[int | None, typer.Option(min=1, help="How much of a document is read; else all.")] = None,
+    target: TargetOption = None,
     store: StoreOption = STORE,
     on: OnOption = None,
     workers: WorkersOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Train a classifier, and say how well it tells documents that it was not trained on."""
+    """Train a classifier on labels, or on INPUT (of the class --label) against other documents; say how good it is."""
     from smelt.cli.console import Follower
     from smelt.cli.files import inputs_of, named
+    from smelt.cli.judgement import print_cards, print_target
     from smelt.cli.run import choose_runner
     from smelt.core.store import Store
+    from smelt.corpus.label.scores import parse_target
     from smelt.corpus.label.steps import TrainClassifier
     from smelt.corpus.steps import Read
 
+    aim = parse_target(target) if target else None
+    settings: dict[str, object] = {"corpus": Read(paths=inputs_of(inputs)), "label": label, "characters": characters}
+    settings |= {"against": Read(paths=inputs_of(against)) if against else None, "words": words or ()}
     with named("classify train"):
-        settings = {"corpus": Read(paths=inputs_of(inputs)), "label": label}
         step = TrainClassifier.model_validate(settings)
     with Store(store, runner=choose_runner(on, workers)) as opened, Follower(opened.events):
         made = opened.make(step)
@@ -52,10 +64,10 @@ def train(
     if json:
         print(card.model_dump_json())
         return
-    print(f"{'class':<24}{'documents':>10}  average precision  ROC area  calibration error")
-    for found in card.classes:
-        numbers = f"{found.average_precision:>17.3f}{found.roc_area:>10.3f}{found.calibration_error:>19.3f}"
-        print(f"{found.name:<24}{found.documents:>10,}  {numbers}")
+    print_cards(card.classes)
+    if aim:
+        for found in card.classes:
+            print_target(output, found.name, aim, found.limit(aim))
     print(f"\n{output}")
 
 
@@ -87,41 +99,67 @@ def evaluate(
     model: ModelOption,
     label: LabelOption = "label",
     of: OfOption = None,
-    limit: Annotated[float, typer.Option(min=0, max=1, help="The probability that counts as the class.")] = 0.5,
+    limit: Annotated[
+        float | None, typer.Option(min=0, max=1, help="The probability that counts as the class; else best F1's.")
+    ] = None,
+    target: TargetOption = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="An HTML file to write too.")] = None,
     store: StoreOption = STORE,
     json: JsonOption = False,
 ) -> None:
-    """Hold a classifier against labelled documents: how good it is, and on whom it errs."""
+    """Hold a classifier against labelled documents: how good it is, and on whom it errs.
+
+    The limit is by default the one that training found best: nothing is chosen on the documents it is judged by.
+    """
+    from dataclasses import asdict
     from json import dumps
 
     from smelt.cli.files import inputs_of
+    from smelt.cli.judgement import print_evaluation, print_target, write_page
     from smelt.core.store import Store
     from smelt.corpus.label.classifier import load_model
     from smelt.corpus.label.evaluate import evaluate as judge
+    from smelt.corpus.label.scores import parse_target
     from smelt.corpus.label.steps import check_classes, labelled
     from smelt.corpus.steps import Read
 
-    known = load_model(model)
-    name = of or known.card.classes[0].name
+    aim, known = parse_target(target) if target else None, load_model(model)
+    card = known.class_card(of or known.card.classes[0].name)
     with Store(store) as opened:
         rows = labelled(opened.make(Read(paths=inputs_of(inputs))), label)
-    check_classes(rows["label"], label)
-    found = judge(rows, known.probabilities(rows["text"], name), name, limit=limit)
+    check_classes(rows["label"], label, name=card.name)
+    found = judge(rows, known.probabilities(rows["text"], card.name), card.name, limit=limit or card.best_limit)
+    if output:
+        write_page(found, card.name, output)
     if json:
         print(dumps(asdict(found), ensure_ascii=False))
         return
-    print(
-        f"average precision {found.average_precision:.3f}, ROC area {found.roc_area:.3f}, best F1 {found.best_f1:.3f}, "
-    )
-    print(f"calibration error {found.calibration_error:.3f}; counted as {name!r} from {limit:g}:\n")
-    print(f"{'':<28}{'documents':>10}{name[:12]:>13}{'precision':>11}{'recall':>8}{'wrongly':>9}")
-    for part in found.slices:
-        shares = f"{part.precision:>11.3f}{part.recall:>8.3f}{part.false_positive_rate:>9.1%}"
-        print(f"{part.name[:27]:<28}{part.documents:>10,}{part.of_class:>13,}{shares}")
-    for title, samples in (("counted wrongly, the surest first", found.wrongly), ("missed", found.missed)):
-        print(f"\n{title}:")
-        for document, probability, text in samples:
-            print(f"  {probability:.2f} {document}: {' '.join(text.split())[:160]}")
+    print_evaluation(found, card.name)
+    if aim:
+        print_target(model, card.name, aim, found.limit_for(aim))
+
+
+@classify.command()
+def weak(
+    inputs: InputsArgument,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Labels, one a line: id, text, label, probability.")],
+    functions: Annotated[Path, typer.Option("--functions", help="TOML: words and patterns that vote for labels.")],
+    limit: Annotated[float, typer.Option(min=0.5, max=1, help="How sure the joined vote must be.")] = 0.7,
+    label: Annotated[
+        str | None, typer.Option("--label", help="A field of true labels to hold the votes against.")
+    ] = None,
+    store: StoreOption = STORE,
+    json: JsonOption = False,
+) -> None:
+    """Label documents by words and patterns that vote (after Ratner et al. 2017); say what each is worth."""
+    from smelt.cli.files import inputs_of
+    from smelt.cli.weak import label_weakly
+    from smelt.core.store import Store
+    from smelt.corpus.steps import Read
+
+    with Store(store) as opened:
+        corpus = opened.make(Read(paths=inputs_of(inputs)))
+    label_weakly(corpus, functions, output, limit=limit, truth=label, as_json=json)
 
 
 @classify.command("label")

@@ -10,7 +10,7 @@ import polars as pl
 from pydantic import JsonValue
 
 from smelt.cli.artifacts import find_manifest
-from smelt.core.artifact import Manifest
+from smelt.core.artifact import Manifest, read_manifest
 from smelt.core.shards import write_whole
 from smelt.core.store import Store
 from smelt.corpus.corpus import Corpus
@@ -71,8 +71,10 @@ def write_datasheet(reference: str, output: Path | None, *, store: Path, as_json
 
 
 def find_corpus(store: Store, reference: str) -> Corpus:
-    """The corpus of that name; `InputError` where it is none."""
-    folder, manifest = find_manifest(store, reference)
+    """The corpus of that name, or in that folder; `InputError` where it is none."""
+    laid = Path(reference)
+    manifest = read_manifest(laid) if laid.is_dir() else None
+    folder, manifest = (laid, manifest) if manifest else find_manifest(store, reference)
     if manifest.kind != Corpus.kind:
         raise InputError(where=reference, what=f"is a {manifest.kind}", expected="a corpus", do="see: smelt ls")
     return Corpus(folder, manifest)

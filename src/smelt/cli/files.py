@@ -3,7 +3,7 @@
 The work is done by the same steps as a recipe's, in the same store: what has been made is not made again, and a command
 that was killed goes on where it was. The result is then laid where the user wants it:
 
-    OUT/kept/*.parquet  OUT/dropped/*.parquet  OUT/ledger.json  ...    a folder: the corpus, file by file
+    OUT/kept/*.parquet  OUT/dropped/*.parquet  OUT/manifest.json ...   a folder: the corpus, file by file
     OUT.jsonl, OUT.jsonl.zst, OUT.parquet                              a file: the kept documents alone
 """
 
@@ -22,6 +22,7 @@ from pydantic import JsonValue, ValidationError
 
 from smelt.cli.console import Follower
 from smelt.cli.run import choose_runner
+from smelt.core.artifact import MANIFEST
 from smelt.core.shards import write_whole
 from smelt.core.step import Step
 from smelt.core.store import Store
@@ -84,8 +85,8 @@ def make_files(
     workers: int | None,
     as_json: bool,
     columns: Sequence[str] | None = None,
-) -> None:
-    """Makes a corpus, lays it at `output`, and says what is there."""
+) -> Corpus:
+    """Makes a corpus, lays it at `output`, says what is there, and gives it."""
     if output is None:
         raise InputError(where="-o", what="is missing", expected="where the result is to go")
     check_output(output)
@@ -93,6 +94,7 @@ def make_files(
         corpus = opened.make(step)
     lay_out(corpus, output, columns)
     _print_result(corpus, output, as_json=as_json)
+    return corpus
 
 
 def check_items(step: Step[Corpus], *, store: Path, on: str | None, workers: int | None, as_json: bool) -> None:
@@ -139,7 +141,7 @@ def lay_out(corpus: Corpus, output: Path, columns: Sequence[str] | None) -> None
     if is_file(output):
         _write_documents(corpus, output, columns)
         return
-    names = corpus.manifest.files
+    names = [*corpus.manifest.files, MANIFEST]  # the manifest too, last: what it is and where it came from goes along
     shutil.rmtree(output, ignore_errors=True)  # checked before: it is ours
     for name in names:
         _link(corpus.folder / name, output / name)

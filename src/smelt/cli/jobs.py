@@ -125,7 +125,7 @@ def decontaminate(
 
 @jobs.command()
 def datasheet(
-    corpus: Annotated[str, typer.Argument(help="A corpus of the store, such as clean or clean@0123.")],
+    corpus: Annotated[str, typer.Argument(help="A corpus of the store (clean, clean@0123), or a folder.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The HTML file to write.")] = None,
     store: StoreOption = STORE,
     json: JsonOption = False,

@@ -16,6 +16,7 @@ import typer
 from smelt.cli.classify import classify
 from smelt.cli.jobs import jobs
 from smelt.cli.options import STORE, JsonOption, OnOption, StoreOption, WorkersOption
+from smelt.cli.perplexity import perplexity
 from smelt.errors import InputError
 
 app = typer.Typer(
@@ -35,6 +36,7 @@ INTERRUPTED = 130
 
 app.add_typer(jobs)
 app.add_typer(classify, name="classify")
+app.add_typer(perplexity, name="perplexity")
 
 
 @app.command()

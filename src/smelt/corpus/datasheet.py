@@ -13,6 +13,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from smelt.corpus.corpus import Corpus
+from smelt.corpus.decontaminate.shards import ITEMS
 from smelt.corpus.document import DOCUMENT
 from smelt.corpus.measures.measure import MEASURES
 
@@ -66,6 +67,33 @@ class Finding(Frozen):
     total: int
 
 
+class Scored(Frozen):
+    """A score's mean over the documents of one domain and language."""
+
+    score: str
+    domain: str
+    language: str
+    documents: int
+    mean: float
+
+
+class Questions(Frozen):
+    """The evaluation items of a file: how many there are, were long enough to be searched for, and were found."""
+
+    file: str
+    items: int
+    searched: int
+    found: int
+
+
+class Copies(Frozen):
+    """Clusters that lost `from_copies` documents or more, up to twice as many: one of each stayed."""
+
+    from_copies: int
+    clusters: int
+    dropped: int
+
+
 class Datasheet(Frozen):
     """The sheet of a corpus."""
 
@@ -81,6 +109,12 @@ class Datasheet(Frozen):
     """By kind, as the op `pii` counted and masked it."""
     scores: dict[str, Spread]
     """Classifiers' scores and other numbers that ops left in columns of their own."""
+    scores_by_domain: list[Scored]
+    """The same by domain and language: where a limit would cut."""
+    copies: list[Copies]
+    """The duplicates that fell on the way, by how often each document was there."""
+    contamination: list[Questions]
+    """By file of evaluation items, what a step of the way found; empty where none searched."""
     measures: dict[str, Spread]
 
     @property
@@ -104,13 +138,17 @@ def datasheet(corpora: Sequence[Corpus]) -> Datasheet:
         documents=pl.len(), bytes=pl.col("text").str.len_bytes().sum(), characters=pl.col("text").str.len_chars().sum()
     ).collect(engine="streaming")
     numbers = _numbers(documents)
+    scores = [name for name in numbers if name not in MEASURES and not name.startswith("pii_")]
     return Datasheet(
         **totals.row(0, named=True),
         by={name: rows for name, value in FACETS.items() if (rows := _count_by(documents, value))},
         lengths=_lengths(documents),
         dropped=_dropped(corpora),
         personal_data=_findings(documents, [name for name in numbers if name.startswith("pii_")]),
-        scores=_spreads(documents, [name for name in numbers if name not in MEASURES and not name.startswith("pii_")]),
+        scores=_spreads(documents, scores),
+        scores_by_domain=[row for name in scores for row in _scored(documents, name)],
+        copies=_copies(corpora),
+        contamination=[row for corpus in corpora for row in _questions(corpus)],
         measures=_spreads(documents, [name for name in numbers if name in MEASURES]),
     )
 
@@ -172,6 +210,42 @@ def _spread(documents: pl.LazyFrame, name: str) -> Spread | None:
     quantiles = {f"{share:.0%}": float(values.quantile(share) or 0.0) for share in QUANTILES}
     mean = values.mean()
     return Spread(documents=len(values), mean=float(mean) if isinstance(mean, float) else 0.0, quantiles=quantiles)
+
+
+def _scored(documents: pl.LazyFrame, name: str) -> list[Scored]:
+    """The domains and languages with the most documents that have the score."""
+    known = documents.filter(pl.col(name).is_not_null() & pl.col(name).cast(pl.Float64).is_not_nan())
+    groups = known.group_by(pl.col("domain", "language").fill_null(UNKNOWN))
+    found = groups.agg(documents=pl.len(), mean=pl.col(name).cast(pl.Float64).mean()).collect(engine="streaming")
+    rows = found.sort("documents", "domain", "language", descending=[True, False, False]).head(LARGEST)
+    return [Scored(score=name, **row) for row in rows.iter_rows(named=True)]
+
+
+def _copies(corpora: Sequence[Corpus]) -> list[Copies]:
+    """Of dropped duplicates with a `cluster`, how large the clusters are, in powers of two."""
+    dropped = [corpus.dropped() for corpus in corpora]
+    parts = [
+        frame.filter(pl.col("drop").struct.field("reason").str.starts_with("duplicate")).select("cluster")
+        for frame in dropped
+        if "cluster" in frame.collect_schema()
+    ]
+    if not parts:
+        return []
+    sizes = pl.concat(parts).drop_nulls().group_by("cluster").agg(copies=pl.len().cast(pl.Int64))
+    power = pl.col("copies").log(2).floor().cast(pl.Int64)
+    found = sizes.group_by(power=power).agg(clusters=pl.len(), dropped=pl.col("copies").sum())
+    rows = found.collect(engine="streaming").sort("power").iter_rows()
+    return [Copies(from_copies=2**power, clusters=clusters, dropped=fallen) for power, clusters, fallen in rows]
+
+
+def _questions(corpus: Corpus) -> list[Questions]:
+    """What decontamination left beside its corpus: a row an item."""
+    path = corpus.folder / ITEMS
+    if not path.is_file():
+        return []
+    seen = (pl.col("documents") > 0).sum()
+    rows = pl.read_parquet(path).group_by("file").agg(items=pl.len(), searched=pl.col("searched").sum(), found=seen)
+    return [Questions.model_validate(row) for row in rows.sort("file").iter_rows(named=True)]
 
 
 def drops_by_domain(sheet: Datasheet) -> Mapping[str, dict[str, int]]:

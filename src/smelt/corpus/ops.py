@@ -21,8 +21,21 @@ from smelt.corpus.document import Op
 from smelt.corpus.extract.extract import Extract
 from smelt.corpus.label.classify import Classify
 from smelt.corpus.label.language import Language
+from smelt.corpus.label.perplexity import Perplexity
 
-_KINDS = (Extract, Language, Repair, Rules, C4Lines, Furniture, PersonalData, Blocklist, Words, Classify)
+_KINDS = (
+    Extract,
+    Language,
+    Repair,
+    Rules,
+    C4Lines,
+    Furniture,
+    PersonalData,
+    Blocklist,
+    Words,
+    Classify,
+    Perplexity,
+)
 OPS: dict[str, type[Op]] = {kind.op: kind for kind in _KINDS}
 """All kinds of ops."""
 

@@ -31,6 +31,9 @@ def sheet_section(sheet: Datasheet) -> Section:
         drops=drop_table(sheet) if sheet.dropped else None,
         personal=personal_table(sheet) if sheet.personal_data else None,
         scores=spread_table(sheet.scores) if sheet.scores else None,
+        by_domain=scored_table(sheet) if sheet.scores_by_domain else None,
+        copies=copies_table(sheet) if sheet.copies else None,
+        contamination=contamination_table(sheet) if sheet.contamination else None,
         measures=spread_table(sheet.measures) if sheet.measures else None,
     )
     return Section("datasheet", "Datasheet: what is in the corpus", body)
@@ -99,6 +102,36 @@ def personal_table(sheet: Datasheet) -> Table:
         for kind, found in sheet.personal_data.items()
     ]
     return Table(("Kind", "Documents with any", "Found"), rows)
+
+
+def scored_table(sheet: Datasheet) -> Table:
+    """A row a domain and language, a column a score: its mean there."""
+    names = list(dict.fromkeys(row.score for row in sheet.scores_by_domain))
+    places = {(row.domain, row.language): row.documents for row in sheet.scores_by_domain}
+    means = {(row.domain, row.language, row.score): f"{row.mean:.3g}" for row in sheet.scores_by_domain}
+    rows = [
+        (*place, format_integer(documents), *(means.get((*place, name), "") for name in names))
+        for place, documents in places.items()
+    ]
+    return Table(("Domain", "Language", "Documents", *names), rows, words=2)
+
+
+def copies_table(sheet: Datasheet) -> Table:
+    """How often duplicated documents were there."""
+    rows = [
+        (f"{row.from_copies} to {2 * row.from_copies - 1}", format_integer(row.clusters), format_integer(row.dropped))
+        for row in sheet.copies
+    ]
+    return Table(("Copies dropped of a document", "Documents with so many", "Dropped"), rows)
+
+
+def contamination_table(sheet: Datasheet) -> Table:
+    """Evaluation items found, by file."""
+    rows = [
+        (row.file, *(format_integer(number) for number in (row.items, row.searched, row.found)))
+        for row in sheet.contamination
+    ]
+    return Table(("File of evaluation items", "Items", "Searched for", "Found"), rows)
 
 
 def spread_table(spreads: Mapping[str, Spread]) -> Table:

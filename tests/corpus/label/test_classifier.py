@@ -20,7 +20,8 @@ from smelt.corpus.label.classify import Classify
 from smelt.corpus.label.evaluate import evaluate
 from smelt.corpus.label.learning import draw, keep_label, read_labels
 from smelt.corpus.label.linear import fit, fit_sigmoid
-from smelt.corpus.label.scores import calibration_error, curve, limit_for, roc_area
+from smelt.corpus.label.reading import Reading, count_words
+from smelt.corpus.label.scores import calibration_error, curve, limit_for, parse_target, reliability, roc_area
 from smelt.corpus.label.steps import TrainClassifier
 from smelt.corpus.steps import Read
 from smelt.errors import InputError
@@ -68,7 +69,7 @@ def test_the_sigmoid_is_the_most_likely_one() -> None:
     chance = np.random.default_rng(1)
     scores = chance.normal(size=20_000)
     labels = (chance.random(20_000) < 1 / (1 + np.exp(-(2 * scores - 1)))).astype(np.uint8)
-    assert fit_sigmoid(scores, labels) == pytest.approx((2, -1), abs=0.1)
+    assert fit_sigmoid(scores[:, None], labels) == pytest.approx([2, -1], abs=0.1)
 
 
 @settings(max_examples=100, deadline=None)
@@ -85,11 +86,11 @@ def test_areas_are_those_of_scikit_learn(pairs: list[tuple[int, bool]]) -> None:
 def test_a_limit_reaches_its_aim_and_an_impossible_aim_is_told() -> None:
     probabilities, is_class = np.array([0.9, 0.8, 0.7, 0.6, 0.5]), np.array([True, True, False, True, False])
     found = curve(probabilities, is_class)
-    assert limit_for(found, "precision", 0.75) == 0.6
-    assert limit_for(found, "recall", 0.6) == 0.8
-    assert limit_for(found, "share", 0.6) == 0.7
+    assert limit_for(found, parse_target("precision=.75")) == 0.6
+    assert limit_for(found, parse_target("recall=.6")) == 0.8
+    assert limit_for(found, parse_target("share-kept=.6")) == 0.7
     with pytest.raises(InputError, match="highest precision"):
-        limit_for(curve(probabilities, ~is_class), "precision", 0.9)
+        limit_for(curve(probabilities, ~is_class), parse_target("precision=.9"))
 
 
 @pytest.fixture(scope="module")
@@ -161,3 +162,55 @@ def test_labels_are_kept_one_by_one(tmp_path: Path) -> None:
     keep_label(path, "f#1", "a\nb", "no")
     assert read_labels(path) == {"f#0": "yes", "f#1": "no"}
     assert read_labels(tmp_path / "none.jsonl") == {}
+
+
+def test_listed_words_are_counted_in_their_normal_form() -> None:
+    from smelt.corpus.duplicates.normalise import normalise
+
+    texts = normalise(pl.Series(["Damn DAMN! damned", "ball-point pen", "真他妈的", "", None]))
+    assert count_words(texts, ["damn", "ball point", "他妈", "!"]).tolist() == [2, 0, 1, 0, 0]
+    assert count_words(texts, ["ballpoint pen"]).tolist() == [0, 1, 0, 0, 0]
+    assert count_words(texts, []).tolist() == [0] * 5
+
+
+def test_a_word_list_speaks_where_the_labels_are_silent() -> None:
+    known = pl.Series([f"{text} damn" if iron else text for text, iron in zip(TEXTS, IS_IRON, strict=True)])
+    listed = fit(known, IS_IRON ^ (np.arange(300) % 10 == 0), reading=Reading(("damn", "drat", "fiddlesticks"))).model
+    strange = pl.Series(["quite unlike all that", "fiddlesticks quite unlike all that"])
+    plain, oath = listed.probabilities(strange)
+    assert listed.per_word > 0
+    assert oath > plain
+
+
+def test_a_classifier_reads_no_further_than_it_is_told() -> None:
+    model = fit(TEXTS, IS_IRON, reading=Reading(characters=100)).model
+    beginning = "x" * 99 + " "
+    assert model.probabilities(pl.Series([beginning]))[0] == model.probabilities(pl.Series([beginning + TEXTS[0]]))[0]
+
+
+def test_reliability_bins_hold_every_document_once() -> None:
+    chance = np.random.default_rng(2)
+    said = chance.random(1_000)
+    bins = reliability(said, chance.random(1_000) < said)
+    assert sum(found.documents for found in bins) == 1_000
+    assert all(abs(found.probability - found.frequency) < 0.2 for found in bins)
+
+
+@pytest.mark.parametrize("text", ["precision", "accuracy=.9", "recall=2", "precision=much", "recall=0"])
+def test_targets_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match="is no aim"):
+        parse_target(text)
+
+
+def test_a_corpus_is_told_from_another_and_its_name_is_the_class(tmp_path: Path) -> None:
+    for name, chosen in (("forge", TEXTS.filter(pl.Series(IS_IRON))), ("bakery", TEXTS.filter(pl.Series(~IS_IRON)))):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in chosen))
+    reads = [Read(paths=(str(tmp_path / f"{name}.jsonl"),)) for name in ("forge", "bakery")]
+    with Store(tmp_path / "store", runner=LocalRunner(1)) as store:
+        model = store.make(TrainClassifier(corpus=reads[0], against=reads[1], label="forge")).model
+        with pytest.raises(InputError, match="name the class"):
+            store.make(TrainClassifier(corpus=reads[0], against=reads[1], label="rest"))
+    (card,) = model.card.classes
+    assert card.name == "forge"
+    assert card.limit(parse_target("share-kept=.5")) == pytest.approx(card.best_limit, abs=0.4)
+    assert model.probabilities(pl.Series(["slag and ore in the furnace"]), "forge")[0] > 0.5

@@ -10,6 +10,7 @@ import pytest
 from smelt.corpus.document import Document, Drop, as_batch, is_kept
 from smelt.corpus.label import language
 from smelt.corpus.label.language import Language, identify
+from smelt.corpus.label.scripts import chinese_script, language_of_script
 from smelt.corpus.steps import Curate, Read
 from source_files import read
 
@@ -104,3 +105,46 @@ def test_the_quickstart_is_english_and_chinese() -> None:
 def test_op_and_step_take_the_languages_from_a_recipe(tmp_path: Path) -> None:
     step = Curate(corpus=Read(paths=str(tmp_path)), ops=[{"op": "language", "keep": ["en"], "min_score": 0.3}])
     assert step.ops == (Language(keep=("en",), min_score=0.3),)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("聂儿孛堇听说韩世忠退兵守江，十分高兴", "zh"),  # Portuguese to the model alone
+        ("痛煞煞伤别，急煎煎好梦儿应难舍", "zh"),  # Cantonese
+        ("用 apt install 安装软件包，然后重新启动计算机", "zh"),
+        ("東京都は日本の首都", "ja"),
+        ("서울은 대한민국의 수도", "ko"),
+        ("กรุงเทพมหานคร", "th"),
+        ("Αθήνα", "el"),
+        ("Երևան", "hy"),
+    ],
+)
+def test_a_script_that_writes_one_language_says_it(text: str, told: str) -> None:
+    label, score = identify(text)
+    assert label == told
+    assert score >= 0.5
+
+
+def test_scripts_of_several_languages_say_nothing() -> None:
+    assert all(language_of_script(text) is None for text in (TEXTS["ru"], TEXTS["en"], "מדינה", "भारत", "", "2024"))
+
+
+def test_a_few_foreign_letters_do_not_say_it() -> None:
+    assert (
+        identify("The Chinese name of Beijing is 北京, and that of Shanghai is 上海; both are large cities.")[0] == "en"
+    )
+
+
+def test_the_sources_word_counts_only_where_a_text_is_short_and_the_model_unsure() -> None:
+    unsure = "Lecturas complementarias"
+    assert identify(unsure)[0] != "es"
+    assert identify(unsure, hint="es-ES")[0] == "es"
+    assert identify(TEXTS["en"], hint="es")[0] == "en"
+    assert identify(unsure * 5, hint="not a code")[0] == identify(unsure * 5)[0]
+
+
+@pytest.mark.parametrize(("text", "script"), [("台湾的法律", "Hans"), ("臺灣的法律", "Hant"), ("人之初", None)])
+def test_chinese_scripts_are_told_apart_by_characters_of_their_own(text: str, script: str | None) -> None:
+    assert chinese_script(text) == script
+    assert Language().apply(as_batch([Document("a#0", text)]))["script"].to_list() == [script]

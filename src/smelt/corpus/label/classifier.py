@@ -6,7 +6,6 @@ card.json             classes, calibration, training counts, and for each class 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -18,11 +17,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from smelt.core.artifact import Artifact
 from smelt.core.shards import read_json, write_json, write_whole
+from smelt.corpus.label.scores import Bin, Curve, Target, limit_for
 from smelt.errors import InputError
 
 WEIGHTS, CARD = "weights.safetensors", "card.json"
-POINTS = 50
-"""Points of a precision-recall curve that are kept."""
+POINTS = 200
+"""Points of a precision-recall curve that are kept: a stated share or precision is met within half a percent."""
 
 
 class ClassCard(BaseModel):
@@ -34,11 +34,21 @@ class ClassCard(BaseModel):
     documents: int
     slope: float
     shift: float
+    per_word: float
+    """The weight of listed words; 0 where there is no list."""
+    best_limit: float
+    """The probability from which on F1 is highest."""
     average_precision: float
     roc_area: float
     calibration_error: float
-    curve: list[tuple[float, float, float]]
-    """Limit, precision, recall."""
+    reliability: list[Bin]
+    curve: list[tuple[float, float, float, float]]
+    """Limit, precision, recall, share of all documents; by falling limit."""
+
+    def limit(self, target: Target) -> float:
+        """The limit that reaches a target on the held-out documents."""
+        limits, precision, recall, share = np.array(self.curve).T
+        return limit_for(Curve(limits, precision, recall, share), target)
 
 
 class Card(BaseModel):
@@ -50,6 +60,10 @@ class Card(BaseModel):
     documents: int
     sources: dict[str, int]
     """Training documents by their source."""
+    words: list[str] = []
+    """The word list that scores are joined with."""
+    characters: int | None = None
+    """How much of a text is read; None for all."""
 
 
 class Classifier(Artifact):
@@ -72,9 +86,11 @@ class Model:
     def probabilities(self, texts: pl.Series, name: str) -> NDArray[np.float64]:
         """The probability that each text is of a class."""
         from smelt.corpus.label.linear import Linear
+        from smelt.corpus.label.reading import Reading
 
-        found = self.class_card(name)
-        return Linear(self._weights[name], found.slope, found.shift).probabilities(texts)
+        found, reading = self.class_card(name), Reading(tuple(self.card.words), self.card.characters)
+        model = Linear(self._weights[name], found.slope, found.shift, found.per_word, reading)
+        return model.probabilities(texts)
 
     def class_card(self, name: str) -> ClassCard:
         """What is known of a class; `InputError` where there is none of that name."""
@@ -111,7 +127,8 @@ def load_model(folder: Path) -> Model:
         ) from error
 
 
-def thin(points: Sequence[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
-    """At most POINTS of a curve's points, first and last among them."""
+def thin(found: Curve) -> list[tuple[float, float, float, float]]:
+    """At most POINTS of a curve's points, first and last among them: what a card keeps."""
+    points = np.column_stack([found.limit, found.precision, found.recall, found.share])
     places = np.unique(np.linspace(0, len(points) - 1, min(POINTS, len(points))).astype(int))
-    return [points[place] for place in places]
+    return [(limit, precision, recall, share) for limit, precision, recall, share in points[places].tolist()]

@@ -11,7 +11,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from smelt.corpus.duplicates.normalise import normalise
-from smelt.corpus.label.scores import calibration_error, curve, roc_area
+from smelt.corpus.label.classifier import thin
+from smelt.corpus.label.reading import count_words
+from smelt.corpus.label.scores import Bin, Curve, Target, calibration_error, curve, limit_for, reliability, roc_area
 
 SHORT, LONG = 80, 400
 """Characters that part short texts from middling ones, and those from long ones (taste)."""
@@ -42,12 +44,21 @@ class Evaluation:
     roc_area: float
     calibration_error: float
     best_f1: float
+    best_limit: float
+    curve: list[tuple[float, float, float, float]]
+    """Limit, precision, recall, share of all documents; by falling limit."""
+    reliability: list[Bin]
     slices: list[Slice]
-    """All documents, then by source, language, length, and the groups of people that they mention."""
+    """All documents, then by source, language, length, the groups of people that they mention, marks of a dialect."""
     wrongly: list[tuple[str, float, str]]
     """The surest false positives: id, probability, text."""
     missed: list[tuple[str, float, str]]
     """The surest misses, likewise."""
+
+    def limit_for(self, target: Target) -> float:
+        """The limit that reaches a target on these documents."""
+        limits, precision, recall, share = np.array(self.curve).T
+        return limit_for(Curve(limits, precision, recall, share), target)
 
 
 def evaluate(rows: pl.DataFrame, probabilities: NDArray[np.float64], name: str, *, limit: float = 0.5) -> Evaluation:
@@ -60,14 +71,17 @@ def evaluate(rows: pl.DataFrame, probabilities: NDArray[np.float64], name: str, 
         roc_area=roc_area(probabilities, is_class),
         calibration_error=calibration_error(probabilities, is_class),
         best_f1=found.best_f1,
+        best_limit=found.best_limit,
+        curve=thin(found),
+        reliability=reliability(probabilities, is_class),
         slices=[_slice(title, members, is_class, counted) for title, members in slices if members.sum() >= FEWEST],
         wrongly=_samples(rows, probabilities, counted & ~is_class, surest_first=True),
         missed=_samples(rows, probabilities, ~counted & is_class, surest_first=False),
     )
 
 
-def groups() -> dict[str, list[str]]:
-    """Words by the group of people that they name."""
+def groups() -> dict[str, dict[str, list[str]]]:
+    """Words by the group of people that they name, `mentions`, and words that mark a dialect, `dialect`."""
     return tomllib.loads((resources.files("smelt.corpus.label") / "groups.toml").read_text(encoding="utf-8"))
 
 
@@ -82,10 +96,9 @@ def _slices(rows: pl.DataFrame) -> list[tuple[str, NDArray[np.bool_]]]:
         (f"{SHORT} to {LONG} characters", (length >= SHORT) & (length < LONG)),
         (f"{LONG} characters or more", length >= LONG),
     ]
-    normal = pl.select(pl.lit(" ") + pl.lit(normalise(rows["text"])) + pl.lit(" ")).to_series()
-    for group, words in groups().items():
-        forms = [f" {word} " for word in normalise(pl.Series(words)).to_list()]
-        slices.append((f"mentions {group}", normal.str.contains_any(forms).to_numpy()))
+    normal = normalise(rows["text"])
+    for kind, named in groups().items():
+        slices += [(f"{kind} {group}", count_words(normal, words) > 0) for group, words in named.items()]
     return slices
 
 

@@ -2,6 +2,7 @@
 
 Probabilities are Platt's (1999): a sigmoid of the score, fitted to scores of documents that the scoring model was not
 trained on (each fold by the others), so that a probability of 0.8 is right four times in five on documents like those.
+Where there is a word list the sigmoid has one more term, the listed words found (see reading.py).
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from smelt.corpus.duplicates.normalise import normalise
 from smelt.corpus.label.features import BITS, score_batch, train_epoch
+from smelt.corpus.label.reading import PLAIN, Reading
 from smelt.corpus.measures.kernels import utf8_buffers
 
 EPOCHS, RATE = 3, 0.2
@@ -24,19 +25,22 @@ FOLDS = 4
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """The weights of one class against the rest, and its calibration: p = 1 / (1 + exp(-(slope * score + shift)))."""
+    """The weights of one class against the rest, and what makes probabilities of its scores.
+
+    p = 1 / (1 + exp(-(slope * score + per_word * log(1 + listed words) + shift)))
+    """
 
     weights: NDArray[np.float32]
     slope: float
     shift: float
-
-    def scores(self, texts: pl.Series) -> NDArray[np.float64]:
-        """Log-odds before calibration."""
-        return _scores(normalise(texts), self.weights)
+    per_word: float = 0.0
+    reading: Reading = PLAIN
 
     def probabilities(self, texts: pl.Series) -> NDArray[np.float64]:
         """The probability that each text is of the class."""
-        return sigmoid(self.slope * self.scores(texts) + self.shift)
+        normal = self.reading.normal(texts)
+        logits = self.slope * _scores(normal, self.weights) + self.shift
+        return sigmoid(logits + self.per_word * self.reading.listed(normal))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,32 +52,38 @@ class Fitted:
     """The calibrated probability of every document, from a model trained without it."""
 
 
-def fit(texts: pl.Series, is_class: NDArray[np.bool_], *, seed: int = 0) -> Fitted:
+def fit(texts: pl.Series, is_class: NDArray[np.bool_], *, reading: Reading = PLAIN, seed: int = 0) -> Fitted:
     """The classifier of a class against the rest. The same texts in the same order give the same weights."""
-    normal, labels = normalise(texts), is_class.astype(np.uint8)
+    normal, labels = reading.normal(texts), is_class.astype(np.uint8)
     fold = np.random.default_rng(seed).permutation(len(labels)) % FOLDS
     scores = np.empty(len(labels))
     for number in range(FOLDS):
         held = fold == number
         weights = _train(normal, labels, np.flatnonzero(~held), seed)
         scores[held] = _scores(normal.filter(pl.Series(held)), weights)
-    slope, shift = fit_sigmoid(scores, labels)
+    terms = np.column_stack([scores, reading.listed(normal)] if reading.words else [scores])
+    *slopes, shift = fit_sigmoid(terms, labels)
     weights = _train(normal, labels, np.arange(len(labels)), seed)
-    return Fitted(Linear(weights, slope, shift), sigmoid(slope * scores + shift))
+    model = Linear(weights, slopes[0], shift, slopes[1] if reading.words else 0.0, reading)
+    return Fitted(model, sigmoid(terms @ np.array(slopes) + shift))
 
 
-def fit_sigmoid(scores: NDArray[np.float64], labels: NDArray[np.uint8]) -> tuple[float, float]:
-    """Platt's slope and shift, with his corrected targets, which keep probabilities off 0 and 1."""
+def fit_sigmoid(terms: NDArray[np.float64], labels: NDArray[np.uint8]) -> list[float]:
+    """Platt's slope of each term (n, terms) and, last, the shift; his corrected targets keep them off 0 and 1."""
     n_one = int(labels.sum())
     n_none = len(labels) - n_one
     target = np.where(labels == 1, (n_one + 1) / (n_one + 2), 1 / (n_none + 2))
+    inputs = np.column_stack([terms, np.ones(len(labels))])
 
-    def loss(parameters: NDArray[np.float64]) -> float:
-        logit = parameters[0] * scores + parameters[1]
-        return float(np.sum(np.logaddexp(0, logit) - target * logit))
+    def loss(slopes: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        logit = inputs @ slopes
+        value = np.mean(np.logaddexp(0, logit) - target * logit)
+        return float(value), inputs.T @ (sigmoid(logit) - target) / len(labels)
 
-    found = minimize(loss, np.array([1.0, 0.0]), method="Nelder-Mead", options={"xatol": 1e-8, "fatol": 1e-8})
-    return float(found.x[0]), float(found.x[1])
+    start = np.zeros(inputs.shape[1])
+    start[0] = 1.0
+    found = minimize(loss, start, jac=True, method="BFGS", options={"gtol": 1e-8})
+    return [float(slope) for slope in found.x]
 
 
 def sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:
