@@ -6,7 +6,7 @@ is one value, with one fingerprint. Fields marked `RUNTIME` say how fast, not wh
     class Dedup(Step[Corpus]):
         step = "dedup"                              # its name in recipes
         makes = Corpus
-        corpus: Step[Corpus]                        # an input
+        corpus: Step[Corpus]                        # an input; several: tuple[Step[Corpus], ...]
         jaccard: float = 0.8                        # configuration
         shard_bytes: Annotated[Bytes, RUNTIME] = 2**26
 """
@@ -79,13 +79,20 @@ class Step(BaseModel, Generic[A]):
 
     @property
     def inputs(self) -> dict[str, Step[Artifact]]:
-        """The steps that this one stands on, by field."""
-        return {name: step for name, step in self._fields() if isinstance(step, Step)}
+        """The steps that this one stands on, by field; of a field that holds several: `corpora.0`, `corpora.1`."""
+        found: dict[str, Step[Artifact]] = {}
+        for name, value in self._fields():
+            if isinstance(value, Step):
+                found[name] = value
+            elif isinstance(value, tuple):
+                several = enumerate(cast("tuple[object, ...]", value))
+                found |= {f"{name}.{n}": step for n, step in several if isinstance(step, Step)}
+        return found
 
     @cached_property
     def identity(self) -> dict[str, JsonValue]:
         """Everything that decides what is made, inputs aside, readable."""
-        excluded = {*self.inputs, *self.runtime}
+        excluded = {*(name.partition(".")[0] for name in self.inputs), *self.runtime}
         return {**self.model_dump(mode="json", exclude=excluded), **self.extra_identity()}
 
     @property
@@ -139,6 +146,7 @@ def input_fields(step: type[Step[Artifact]]) -> dict[str, type[Artifact]]:
 
 
 def _expected(info: FieldInfo) -> type[Artifact] | None:
+    """Of `Step[Corpus]`, `Step[Corpus] | None` and `tuple[Step[Corpus], ...]`: Corpus."""
     for annotation in (info.annotation, *get_args(info.annotation)):
         if isinstance(annotation, type) and issubclass(annotation, Step):
             generic = cast("dict[str, Any]", annotation.__pydantic_generic_metadata__)
