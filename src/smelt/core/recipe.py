@@ -88,13 +88,7 @@ class _Builder:
         kind = step_class(self._step_name(name, values), where=self._where(name))
         for field, expected in input_fields(kind).items():
             if field in values:
-                given = values[field]
-                several = cast("list[object]", given) if isinstance(given, list) else None
-                inputs = [
-                    self._input(name, field, value, expected, above)
-                    for value in ([given] if several is None else several)
-                ]
-                values[field] = inputs[0] if several is None else inputs
+                values[field] = self._inputs(name, field, values[field], expected, above)
         try:
             return kind.model_validate(values, context={"folder": self._path.parent})
         except ValidationError as error:
@@ -105,6 +99,14 @@ class _Builder:
         if isinstance(step, str):
             return step
         raise RecipeError(where=self._where(name), what="says no step", expected='a line such as step = "read"')
+
+    def _inputs(
+        self, name: str, field: str, value: object, expected: type[Artifact], above: tuple[str, ...]
+    ) -> AnyStep | list[AnyStep]:
+        """The step that a field names, or the steps of a list of names."""
+        if isinstance(value, list):
+            return [self._input(name, field, one, expected, above) for one in cast("list[object]", value)]
+        return self._input(name, field, value, expected, above)
 
     def _input(self, name: str, field: str, value: object, expected: type[Artifact], above: tuple[str, ...]) -> AnyStep:
         where = f"{self._where(name)} {field}"

@@ -1,12 +1,12 @@
 """A step: what is to be made, said as a frozen, validated record.
 
-Its plain fields are configuration and its `Step`-typed fields (one, or a tuple of them) are inputs, so a step and all
-it stands on is one value, with one fingerprint. Fields marked `RUNTIME` say how fast, not what, and are left out.
+Its plain fields are configuration and its `Step`-typed fields are inputs, so a step and all that it stands on
+is one value, with one fingerprint. Fields marked `RUNTIME` say how fast, not what, and are left out of it.
 
     class Dedup(Step[Corpus]):
         step = "dedup"                              # its name in recipes
         makes = Corpus
-        corpus: Step[Corpus]                        # an input
+        corpus: Step[Corpus]                        # an input; several: tuple[Step[Corpus], ...]
         jaccard: float = 0.8                        # configuration
         shard_bytes: Annotated[Bytes, RUNTIME] = 2**26
 """
@@ -79,14 +79,14 @@ class Step(BaseModel, Generic[A]):
 
     @property
     def inputs(self) -> dict[str, Step[Artifact]]:
-        """The steps that this one stands on, by field; those of a tuple by field and number: "against.0"."""
+        """The steps that this one stands on, by field; of a field that holds several: `corpora.0`, `corpora.1`."""
         found: dict[str, Step[Artifact]] = {}
         for name, value in self._fields():
             if isinstance(value, Step):
                 found[name] = value
             elif isinstance(value, tuple):
-                items = enumerate(cast("tuple[object, ...]", value))
-                found |= {f"{name}.{number}": item for number, item in items if isinstance(item, Step)}
+                several = enumerate(cast("tuple[object, ...]", value))
+                found |= {f"{name}.{n}": step for n, step in several if isinstance(step, Step)}
         return found
 
     @cached_property
@@ -146,6 +146,7 @@ def input_fields(step: type[Step[Artifact]]) -> dict[str, type[Artifact]]:
 
 
 def _expected(info: FieldInfo) -> type[Artifact] | None:
+    """Of `Step[Corpus]`, `Step[Corpus] | None` and `tuple[Step[Corpus], ...]`: Corpus."""
     for annotation in (info.annotation, *get_args(info.annotation)):
         if isinstance(annotation, type) and issubclass(annotation, Step):
             generic = cast("dict[str, Any]", annotation.__pydantic_generic_metadata__)

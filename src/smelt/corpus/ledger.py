@@ -1,9 +1,10 @@
 """The ledger: how many documents and bytes went into an op, came out, and fell on the way. It always balances:
 
-    documents_in = documents_out + the dropped of every reason
-    bytes_in     = bytes_out + bytes_edited + the dropped of every reason
+    documents_in + added = documents_out + the dropped of every reason
+    bytes_in     + added = bytes_out + bytes_edited + the dropped of every reason
 
-Bytes are those of the text as UTF-8; a dropped document counts as it came to the op.
+Bytes are those of the text as UTF-8; a dropped document counts as it came to the op. Only what repeats or makes
+documents (mix, augment) adds any: every other entry says nothing of it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from functools import reduce
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Amount(BaseModel):
@@ -25,6 +26,9 @@ class Amount(BaseModel):
 
     def __add__(self, other: Amount) -> Amount:
         return Amount(documents=self.documents + other.documents, bytes=self.bytes + other.bytes)
+
+
+NOTHING = Amount(documents=0, bytes=0)
 
 
 class Entry(BaseModel):
@@ -41,10 +45,23 @@ class Entry(BaseModel):
     """Bytes that left the documents that stayed; negative where their text grew."""
     dropped: dict[str, Amount]
     """By reason, in alphabetical order."""
+    added: Amount = Field(default=NOTHING, exclude_if=lambda added: added == NOTHING)
+    """Documents that came out and did not go in: repeats of others, or made from them."""
+
+    @property
+    def lost(self) -> Amount:
+        """What was dropped, for whatever reason."""
+        return sum(self.dropped.values(), start=NOTHING)
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether all that went in or was added came out or was dropped."""
+        documents = self.documents_in + self.added.documents - self.documents_out - self.lost.documents
+        n_bytes = self.bytes_in + self.added.bytes - self.bytes_out - self.bytes_edited - self.lost.bytes
+        return documents == n_bytes == 0
 
     def __add__(self, other: Entry) -> Entry:
         reasons = sorted({*self.dropped, *other.dropped})
-        nothing = Amount(documents=0, bytes=0)
         return Entry(
             op=self.op,
             documents_in=self.documents_in + other.documents_in,
@@ -53,8 +70,9 @@ class Entry(BaseModel):
             bytes_out=self.bytes_out + other.bytes_out,
             bytes_edited=self.bytes_edited + other.bytes_edited,
             dropped={
-                reason: self.dropped.get(reason, nothing) + other.dropped.get(reason, nothing) for reason in reasons
+                reason: self.dropped.get(reason, NOTHING) + other.dropped.get(reason, NOTHING) for reason in reasons
             },
+            added=self.added + other.added,
         )
 
 

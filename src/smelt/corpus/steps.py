@@ -172,4 +172,4 @@ def finish(work: Work, ledger: Sequence[Entry]) -> Counts:
     """Writes a corpus's ledger; gives the counts for its manifest."""
     write_ledger(work.folder, ledger)
     counts: Counts = {"documents": ledger[-1].documents_out, "bytes": ledger[-1].bytes_out}
-    return {**counts, "dropped": ledger[0].documents_in - ledger[-1].documents_out}
+    return {**counts, "dropped": sum(entry.lost.documents for entry in ledger)}

@@ -62,7 +62,7 @@ def funnel_figure(lines: Sequence[FunnelLine]) -> Figure:
     """Documents kept and dropped by each op."""
     labels, entries = [line.label for line in lines], [line.entry for line in lines]
     kept = [f"{counted(e.documents_out, 'document')} kept, {format_bytes(e.bytes_out)}" for e in entries]
-    lost = [e.documents_in - e.documents_out for e in entries]
+    lost = [e.lost.documents for e in entries]
     return Figure(
         anchor="funnel-documents",
         title="What each op let through",
@@ -132,7 +132,7 @@ def _funnel_table(lines: Sequence[FunnelLine]) -> Table:
             line.label,
             format_integer(entry.documents_in),
             format_integer(entry.documents_out),
-            format_percent(entry.documents_out / entry.documents_in) if entry.documents_in else "",
+            format_percent(1 - entry.lost.documents / entry.documents_in) if entry.documents_in else "",
             format_bytes(entry.bytes_in),
             format_bytes(entry.bytes_out),
         )
