@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from smelt.corpus.duplicates.banding import FINEWEB
 from smelt.corpus.duplicates.minhash import estimated_jaccard, signatures
 from smelt.corpus.duplicates.normalise import normalise
 
@@ -28,7 +29,7 @@ def draw(documents: pl.DataFrame, probabilities: NDArray[np.float64] | None, n: 
     """The rows to label next, at most `n`, the most informative first."""
     order = _by_hash(documents) if probabilities is None else np.argsort(np.abs(probabilities - 0.5), kind="stable")
     order = order[: n * POOL]
-    minima = signatures(normalise(documents["text"].gather(order.tolist())))
+    minima = signatures(normalise(documents["text"].gather(order.tolist())), FINEWEB)
     chosen: list[int] = []
     for place in range(len(order)):
         if not chosen or estimated_jaccard(minima[chosen], minima[place]).max() < ALIKE:
