@@ -28,7 +28,7 @@ class Blocks:
 
     def read(self, data: NDArray[np.uint8]) -> Drop | None:
         """Parses a page of valid UTF-8, or says why it does not."""
-        n_markup = int(np.count_nonzero(data == ord("<")))
+        n_markup = data.tobytes().count(b"<")  # a copy, and still ten times as fast as comparing in NumPy
         for size, limit, detail in ((len(data), MAX_BYTES, "bytes"), (n_markup, MAX_MARKUP, "tags")):
             if size > limit:
                 return Drop("extract.hostile", size, limit, f"{detail} in one page")

@@ -21,7 +21,7 @@ from pydantic import JsonValue, model_validator
 from smelt.core.shards import file_digest
 from smelt.corpus.document import Drop, Op, drop_each, is_kept
 from smelt.corpus.extract.metadata import PageMetadata, page_metadata
-from smelt.corpus.extract.payloads import is_richer, payload_html
+from smelt.corpus.extract.payloads import POOR_CHARACTERS, is_richer, payload_html
 from smelt.corpus.extract.peers import need_trafilatura, resiliparse_text, trafilatura_text
 from smelt.corpus.measures.measure import MEASURES
 from smelt.errors import InputError
@@ -115,9 +115,10 @@ def extractor(mode: Mode, output: Output) -> TextOf:
             found = text_of(_TEMPLATE.sub("<p>", html))
         if isinstance(found, Drop):
             return found
-        payload = payload_html(html)
-        if payload is not None and is_richer(payload, found):
-            found = whole_text(payload)
+        payload = payload_html(html) if len(found) < POOR_CHARACTERS else None
+        said = whole_text(payload) if payload is not None else ""
+        if isinstance(said, str) and is_richer(said, found):
+            found = said
         return found or Drop("extract.empty", detail="no main text in the page")
 
     return text_or_drop

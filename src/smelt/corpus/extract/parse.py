@@ -258,12 +258,10 @@ def skip_raw(page: Page, tag: int, at: int, name: np.uint64) -> int:
     data, end = page.data, at
     while end < len(data):
         if data[end] == LESS and end + 1 < len(data) and data[end + 1] == SLASH:
-            after, closing = read_name(data, end + 2)
+            _, closing = read_name(data, end + 2)
             if closing == name:
                 break
-            end = max(after, end + 2) if after < len(data) and data[after] != LESS else end + 2
-        else:
-            end += 1
+        end += 1
     if tag == TITLE and page.state.title_end == 0:
         page.state.title_at, page.state.title_end = at, end
     return skip_to_end_of_tag(data, end)

@@ -221,9 +221,27 @@ def put_flowing(source: Source, piece: Any, style: int, link: int, one_line: boo
                 open_marks(source, style, link)
             else:
                 put_waiting(source, code, one_line)
-            put_code(source, code)
-            writer.last = code
+            if code < 128 and source.data[at] != AMPERSAND:
+                following = put_word(source, at, piece.end)
+                writer.last = source.data[following - 1]
+            else:
+                put_code(source, code)
+                writer.last = code
         at = following
+
+
+@inner
+def put_word(source: Source, at: int, end: int) -> int:
+    """Copies ASCII characters up to white space, a reference or another script, one at least; gives where they end."""
+    out, written = source.out, source.writer.at
+    first = at
+    while at < end and (at == first or (SPACE < source.data[at] < 128 and source.data[at] != AMPERSAND)):
+        if written < len(out):
+            out[written] = source.data[at]
+        written += 1
+        at += 1
+    source.writer.at = written
+    return at
 
 
 @inner

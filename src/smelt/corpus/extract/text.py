@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smelt.corpus.extract.characters import BLANK, OWN_WORD, WORD, next_character
 from smelt.corpus.extract.page import Page
@@ -57,6 +58,24 @@ def open_block(page: Page) -> None:
 
 
 @inner
+def read_word(
+    data: NDArray[np.uint8], classes: NDArray[np.uint8], at: int, end: int, word: np.uint64, block: Any
+) -> tuple[int, np.uint64]:
+    """Goes on through the ASCII letters and digits of a word; gives where they end, and its hash so far."""
+    chars = digits = 0
+    while at < end and data[at] < 128 and classes[data[at]] & WORD:
+        word = (word ^ np.uint64(LOWER[data[at]])) * FNV_PRIME
+        digits += is_digit(data[at])
+        chars += 1
+        at += 1
+    block.chars += chars
+    block.digits += digits
+    if chars:
+        block.last = data[at - 1]
+    return at, word
+
+
+@inner
 def count_text(page: Page, block: Any, at: int, end: int) -> None:
     """Counts the characters and words of a run of text into its block, and keeps the words' hashes."""
     data, classes = page.data, page.classes
@@ -81,6 +100,8 @@ def count_text(page: Page, block: Any, at: int, end: int) -> None:
                 block.capitals += 65 <= code <= 90
             word = (word ^ np.uint64(LOWER[code] if code < 128 else code)) * FNV_PRIME
             block.digits += is_digit(code)
+            if code < 128:
+                following, word = read_word(data, classes, following, end, word, block)
         elif not kind & BLANK:
             count_punctuation(block, code, following >= end or IS_SPACE[data[following]] or data[following] == QUOTE)
         at = following
