@@ -43,7 +43,7 @@ _CODES = (
     "mya:my nep:ne nld:nl nno:nn nor:no pan:pa pol:pl por:pt ron:ro rus:ru sin:si slk:sk slv:sl spa:es sqi:sq "
     "srp:sr swa:sw swe:sv tam:ta tel:te tgl:tl tha:th tur:tr ukr:uk urd:ur uzb:uz vie:vi zho:zh"
 )
-_LANGUAGES = dict(pair.split(":") for pair in _CODES.split())
+_LANGUAGES = {pair[:3]: pair[4:] for pair in _CODES.split()}
 """ISO 639-3, which WET files have, to 639-1, which documents have, for the common languages of the web."""
 
 
