@@ -31,7 +31,8 @@ CONTAINER = (
 )
 PACKAGE = (
     '<package xmlns="http://www.idpf.org/2007/opf" xmlns:dc="http://purl.org/dc/elements/1.1/"><metadata>'
-    "<dc:title>A book</dc:title><dc:language>en</dc:language></metadata><manifest>{items}</manifest><spine>{refs}</spine></package>"
+    "<dc:title>A book</dc:title><dc:language>en</dc:language></metadata>"
+    "<manifest>{items}</manifest><spine>{refs}</spine></package>"
 )
 
 

@@ -8,6 +8,7 @@ record begins. Requests, metadata and the like are no documents; a response that
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -60,8 +61,11 @@ class _Payload:
 def warc_documents(file: SourceFile, reading: Reading) -> Iterator[Document]:
     """The documents of a web archive, in order."""
     with file.open() as stored, seekable(file, stored, leave=("gzip", "zstd")) as stream:
+        seen: Counter[str] = Counter()
         for found in archive_blocks(stream, max_record=reading.max_record):
-            place = f"{file.name}#{found.place}"
+            again = seen[found.place]  # reading may begin anew inside a broken record
+            seen[found.place] += 1
+            place = f"{file.name}#{found.place}" + (f"+{again}" if again else "")
             try:
                 if isinstance(found, Breakage):
                     raise found.problem
