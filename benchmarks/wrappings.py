@@ -30,8 +30,9 @@ CONTAINER = (
     'full-path="book.opf" media-type="application/oebps-package+xml"/></rootfiles></container>'
 )
 PACKAGE = (
-    '<package xmlns="http://www.idpf.org/2007/opf" xmlns:dc="http://purl.org/dc/elements/1.1/"><metadata><dc:title>A book'
-    "</dc:title><dc:language>en</dc:language></metadata><manifest>{items}</manifest><spine>{refs}</spine></package>"
+    '<package xmlns="http://www.idpf.org/2007/opf" xmlns:dc="http://purl.org/dc/elements/1.1/"><metadata>'
+    "<dc:title>A book</dc:title><dc:language>en</dc:language></metadata>"
+    "<manifest>{items}</manifest><spine>{refs}</spine></package>"
 )
 
 
@@ -102,7 +103,7 @@ def dump_page(title: str, wikitext: str, *, space: int = 0, redirect: str | None
 
 
 def pdf(pages: Sequence[str]) -> bytes:
-    """A PDF of one font, which has the characters of all pages under numbers of two bytes, as most programs write it."""
+    """A PDF of one font that has the characters of all pages under numbers of two bytes, as most programs write it."""
     alphabet = sorted(set("".join(pages)) - {"\n"})[:60_000]
     codes = {character: number + 1 for number, character in enumerate(alphabet)}
     chars = "".join(f"<{code:04x}> <{c.encode('utf-16-be').hex()}>\n" for c, code in codes.items())

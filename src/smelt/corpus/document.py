@@ -93,7 +93,7 @@ class Unreadable(ValueError):
 
     def __init__(self, detail: str, preview: bytes | str = b"") -> None:
         super().__init__(detail)
-        self.detail = detail
+        self.detail = detail.encode(errors="backslashreplace").decode()  # it may quote what is wrong
         self.preview = preview.encode(errors="backslashreplace") if isinstance(preview, str) else preview
 
     def document(self, document_id: str, *, source: str, preview: bytes = b"") -> Document:

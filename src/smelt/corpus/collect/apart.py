@@ -85,15 +85,17 @@ class Apart:
             status = process.wait(timeout=1)
         except subprocess.TimeoutExpired:
             process.kill()
-            status = process.wait()
+            process.wait()
+            complaints.close()
             return f"takes more than {WALL_SECONDS:.0f} s"
         finally:
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
                     pipe.close()
             self._process = None
-        complaints.seek(max(complaints.seek(0, os.SEEK_END) - TAIL, 0))
-        return _cause(status, complaints.read().decode(errors="replace"))
+        with complaints:
+            complaints.seek(max(complaints.seek(0, os.SEEK_END) - TAIL, 0))
+            return _cause(status, complaints.read().decode(errors="replace"))
 
 
 @cache

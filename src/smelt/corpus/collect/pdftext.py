@@ -66,16 +66,20 @@ def prose(pages: Sequence[str]) -> str:
     >>> prose(["A furnace of brick holds what is\\nmolten, and the slag.\\n2. Tap it."])
     'A furnace of brick holds what is molten, and the slag.\\n\\n2. Tap it.'
     """
-    lines = [line for page in _without_running_heads([_lines(page) for page in pages]) for line in page]
-    width = _usual_width(lines)
+    lines = [
+        (line, width)
+        for page in _without_running_heads([_lines(page) for page in pages])
+        for width in [_usual_width(page)]
+        for line in page
+    ]
     paragraphs: list[list[str]] = []
     goes_on = False
-    for line in lines:
+    for line, width in lines:
         if goes_on and not _ITEM.match(line):
             paragraphs[-1].append(line)
         else:
             paragraphs.append([line])
-        goes_on = len(line) >= FULL * width and not (_END.search(line) and len(line) < width)
+        goes_on = _width(line) >= FULL * width and not (_END.search(line) and _width(line) < width)
     return "\n\n".join(map(_joined, paragraphs))
 
 
@@ -124,9 +128,14 @@ def _shape(line: str) -> str:
 
 
 def _usual_width(lines: list[str]) -> int:
-    """Characters in a full line: nine in ten are no longer."""
-    lengths = sorted(len(line) for line in lines)
-    return lengths[len(lengths) * 9 // 10] if lengths else 0
+    """The width of a page's full line: nine in ten are no wider."""
+    widths = sorted(map(_width, lines))
+    return widths[len(widths) * 9 // 10] if widths else 0
+
+
+def _width(line: str) -> int:
+    """In letters: a Chinese character takes the room of two."""
+    return len(line) + len(_WIDE.findall(line))
 
 
 def _joined(lines: list[str]) -> str:

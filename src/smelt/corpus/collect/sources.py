@@ -147,9 +147,10 @@ def expand(patterns: Sequence[str], *, file_format: FileFormat | Literal["auto"]
 def blame_file(error: OSError) -> None:
     """Raises `error` again unless it is the file's own: a disk or network that fails makes no file unreadable.
 
-    What the system reports has a number; what a reader finds wrong in the bytes has none.
+    What the system reports has a number; what a reader finds wrong in the bytes has none, or EINVAL where it was told
+    by them to jump to before the file's beginning.
     """
-    if error.errno or isinstance(error, ConnectionError | TimeoutError):
+    if error.errno not in (None, errno.EINVAL) or isinstance(error, ConnectionError | TimeoutError):
         raise error
 
 

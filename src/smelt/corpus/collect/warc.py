@@ -8,6 +8,7 @@ record begins. Requests, metadata and the like are no documents; a response that
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -46,7 +47,7 @@ _CODES = (
     "mya:my nep:ne nld:nl nno:nn nor:no pan:pa pol:pl por:pt ron:ro rus:ru sin:si slk:sk slv:sl spa:es sqi:sq "
     "srp:sr swa:sw swe:sv tam:ta tel:te tgl:tl tha:th tur:tr ukr:uk urd:ur uzb:uz vie:vi zho:zh"
 )
-_LANGUAGES = dict(pair.split(":") for pair in _CODES.split())
+_LANGUAGES = {pair[:3]: pair[4:] for pair in _CODES.split()}
 """ISO 639-3, which WET files have, to 639-1, which documents have, for the common languages of the web."""
 
 
@@ -65,8 +66,11 @@ class _Payload:
 def warc_documents(file: SourceFile, reading: Reading) -> Iterator[Document]:
     """The documents of a web archive, in order."""
     with file.open() as stored, seekable(file, stored, leave=("gzip", "zstd")) as stream:
+        seen: Counter[str] = Counter()
         for found in archive_blocks(stream, max_record=reading.max_record):
-            place = f"{file.name}#{found.place}"
+            again = seen[found.place]  # reading may begin anew inside a broken record
+            seen[found.place] += 1
+            place = f"{file.name}#{found.place}" + (f"+{again}" if again else "")
             try:
                 if isinstance(found, Breakage):
                     raise found.problem

@@ -94,7 +94,7 @@ def _variant(match: re.Match[str]) -> str:
 
 
 def _as_markdown(line: str) -> str:
-    line = line.strip()
+    line = " ".join(line.split())
     if heading := _HEADING.fullmatch(line):
         return f"{'#' * len(heading[1])} {heading[2]}"
     if item := _ITEM.fullmatch(line):
