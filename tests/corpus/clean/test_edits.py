@@ -33,6 +33,7 @@ def test_c4_keeps_sentences_and_takes_citations_out_of_them() -> None:
     [
         *("Home", "» Read more", "Share on Facebook", "[ Back to top ]", "We use cookies to improve this page."),
         *("返回顶部", "上一篇：钢铁是怎样炼成的", "责任编辑：张三", "版权所有 2020", "本网站使用Cookie以改善体验"),
+        *("分享到：", "为您推荐", "11小时前", "1827 跟贴1827", "网易首页 > 新闻中心 > 新闻 > 正文", "澎湃新闻APP下载"),
     ],
 )
 def test_furniture_goes(line: str) -> None:
@@ -41,7 +42,14 @@ def test_furniture_goes(line: str) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["Home is where the furnace is.", "He had to read more.", "Cookies are baked at noon.", "评论家认为此书很好。"],
+    [
+        "Home is where the furnace is.",
+        "He had to read more.",
+        "Cookies are baked at noon.",
+        "评论家认为此书很好。",
+        "他11小时前离开。",
+        "推荐信",
+    ],
 )
 def test_text_that_speaks_of_furniture_stays(line: str) -> None:
     assert Furniture().edit(f"{PROSE}\n{line}") == (f"{PROSE}\n{line}", 0)
@@ -50,6 +58,12 @@ def test_text_that_speaks_of_furniture_stays(line: str) -> None:
 def test_of_a_running_head_the_first_is_kept() -> None:
     text = "\n".join(["A History of Iron", "one", "A History of Iron", "two", "A History of Iron", "three"])
     assert Furniture().edit(text) == ("A History of Iron\none\ntwo\nthree", 2)
+
+
+@pytest.mark.parametrize("line", ["import numpy as np", "}", "</button>", "KafkaClient {", '"""', "else:"])
+def test_code_that_repeats_is_no_running_head(line: str) -> None:
+    text = "\n".join([line, "one", line, "two", line])
+    assert Furniture().edit(text) == (text, 0)
 
 
 def test_what_went_is_counted_and_an_emptied_document_is_dropped_with_its_text() -> None:

@@ -18,24 +18,7 @@ from smelt.corpus.clean.steps import Outliers
 from smelt.corpus.corpus import Corpus
 from smelt.corpus.steps import Read
 
-WORDS = [
-    "ore",
-    "coal",
-    "iron",
-    "furnace",
-    "slag",
-    "smelt",
-    "bellows",
-    "charcoal",
-    "ingot",
-    "hearth",
-    "the",
-    "of",
-    "and",
-    "with",
-    "that",
-    "have",
-]
+WORDS = [f"{first}{second}" for first in ("ore", "coal", "iron", "slag") for second in ("", "s", "pit", "works")]
 
 
 def write_corpus(path: Path, n: int = 300) -> None:
@@ -45,7 +28,7 @@ def write_corpus(path: Path, n: int = 300) -> None:
             "id": str(at),
             "domain": "mining",
             "language": "en",
-            "text": " ".join(chance.choices(WORDS, k=chance.randint(60, 90))),
+            "text": "the of and " + " ".join(chance.choices(WORDS, k=chance.randint(60, 90))),
         }
         for at in range(n)
     ]

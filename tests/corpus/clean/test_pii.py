@@ -25,9 +25,11 @@ MASKED = {
     "电话：010-62345678或（0755）28780808": "电话：<PHONE>或<PHONE>",
     "Call (415) 555-2671 or 415-555-2671": "Call <PHONE> or <PHONE>",
     "ring +44 20 7946 0958 today": "ring <PHONE> today",
-    "from 8.8.8.8 to 2606:4700:4700:0:0:0:0:1111": "from <IP> to <IP>",
+    "from 52.0.72.176 to 2606:4700:4700:0:0:0:0:1111": "from <IP> to <IP>",
 }
 LEFT_ALONE = (
+    "kernel 2.6.18.6, ~= 1.4.5.0, 3.36.10.0, and the name server 8.8.8.8",
+    "git clone git@host.example.com:ada/engine and ssh -4 ada@host.example.com",
     "Python 3.11.7, kernel version 2.6.32.5 and §8.8.4.4",
     "localhost is 127.0.0.1, the printer 192.168.1.20",
     "tricyclo[3.3.1.13,7]decane at 12:30:45",

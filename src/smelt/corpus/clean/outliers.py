@@ -4,10 +4,10 @@
     merge   all        adds the counts up, and reads quantiles off them: the size of the sketch is that of its bins
     mark    a shard    each document's largest distance, and the measure it is of
 
-A measure is looked at on a scale on which it is spread evenly: the logarithm, or for a share the log odds. The distance
-is a robust z: how many standard deviations from the median, if the middle half (or the middle nine tenths, where that is
-wider) were that of a normal distribution. Sums of whole numbers do not depend on their order, so neither shards nor
-workers matter.
+A measure is looked at on a scale on which it is spread evenly: the logarithm, or for a share the log odds. The
+distance is a robust z: how many standard deviations from the median, if the middle half (or the middle nine tenths,
+where that is wider) were that of a normal distribution. Sums of whole numbers do not depend on their order, so neither
+shards nor workers matter.
 """
 
 from __future__ import annotations
@@ -26,13 +26,15 @@ from smelt.corpus.document import DROP, drop_where
 from smelt.corpus.ledger import entry_of
 from smelt.corpus.measures.measure import MEASURES, measure
 
-EPSILON = 1e-3
-"""Added before the logarithm: what is below a thousandth is as good as nothing (taste)."""
+EPSILON, COARSE_EPSILON, COUNT_EPSILON = 1e-3, 0.02, 1.0
+"""Added before the logarithm: what is below is as good as nothing. One for shares of characters and words, one for
+shares of lines and paragraphs, of which a document may have two, and one for counts (taste)."""
+COARSE = "line", "paragraph", "gram"
 BIN = 1 / 64
 """The width of a bin on the even scale: 1.6% of the measure."""
-NARROWEST = 0.25
-"""The smallest standard deviation on the even scale: where nearly all documents have none of a thing, the first that has
-some is no outlier yet (taste)."""
+NARROWEST = 0.5
+"""The smallest standard deviation on the even scale: where nearly all documents have none of a thing, the first that
+has some is no outlier yet (taste)."""
 HALF_WIDTH, NINETY_WIDTH = 1.349, 3.290
 """Of a normal distribution with standard deviation 1, the widths of the middle half and of the middle nine tenths."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -47,8 +49,11 @@ def group_of() -> pl.Expr:
 
 def even_scale(name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """A measure's values on the scale on which distances are taken."""
-    logarithm = np.log(values + EPSILON)
-    return logarithm - np.log(np.maximum(1 - values, 0) + EPSILON) if name.endswith("_frac") else logarithm
+    if not name.endswith(("_frac", "_ratio", "_length", "_mix")):
+        return np.log(values + COUNT_EPSILON)
+    epsilon = COARSE_EPSILON if any(part in name for part in COARSE) else EPSILON
+    logarithm = np.log(values + epsilon)
+    return logarithm - np.log(np.maximum(1 - values, 0) + epsilon) if name.endswith("_frac") else logarithm
 
 
 def sketch_shard(shard: Path, *, scratch: Path, names: Sequence[str]) -> int:
@@ -63,7 +68,7 @@ def sketch_shard(shard: Path, *, scratch: Path, names: Sequence[str]) -> int:
 
 
 def merge_sketches(shards: Sequence[Path], *, scratch: Path, min_documents: int) -> pl.DataFrame:
-    """Median and spread of each measure in each group of at least so many documents: `group, measure, median, spread`."""
+    """`group, measure, median, spread` of each measure in each group of at least so many documents."""
     sketch = scan_shards([scratch / f"{shard.stem}.sketch.parquet" for shard in shards])
     counts = sketch.group_by("group", "measure", "bin").agg(pl.col("documents").sum()).collect()
     counts = counts.sort("group", "measure", "bin")

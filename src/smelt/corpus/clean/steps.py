@@ -35,7 +35,8 @@ class Outliers(Step[Corpus]):
     measures: tuple[str, ...] = tuple(name for name in MEASURES if name not in REDUNDANT)
     """What is looked at."""
     distance: Annotated[float, Field(gt=0)] = 8.0
-    """From how many robust standard deviations on a document is an outlier (taste: 1 to 2% of real documents)."""
+    """From how many robust standard deviations on a document is an outlier (taste: 149 of 117,865 documents in
+    English and Chinese)."""
     min_documents: Annotated[int, Field(ge=1)] = 100
     """Documents of a domain and language below which nobody can say what is usual: none is flagged (taste)."""
     drop: bool = False

@@ -160,7 +160,7 @@ def _in_word(character: str) -> str:
     category, kind = unicodedata.category(character), int(character_classes()[ord(character)])
     if category == "Cf":
         return ""
-    if category[0] not in "LMN":
+    if category[0] not in "LMN" and character != "&":  # s&m is a word, and "it's me" does not hold it
         return " "
     return f" {character} " if kind & IDEOGRAPH else f" {character}" if kind & UNSPACED else character
 
