@@ -144,7 +144,7 @@ def weak(
     inputs: InputsArgument,
     output: Annotated[Path, typer.Option("--output", "-o", help="Labels, one a line: id, text, label, probability.")],
     functions: Annotated[Path, typer.Option("--functions", help="TOML: words and patterns that vote for labels.")],
-    limit: Annotated[float, typer.Option(min=0.5, max=1, help="How sure the joined vote must be.")] = 0.7,
+    limit: Annotated[float, typer.Option(min=0.5, max=1, help="How sure the joined vote must be.")] = 0.55,
     label: Annotated[
         str | None, typer.Option("--label", help="A field of true labels to hold the votes against.")
     ] = None,
