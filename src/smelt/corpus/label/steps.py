@@ -51,7 +51,8 @@ class TrainClassifier(Step[Classifier]):
     corpus: Step[Corpus]
     """The labelled documents, those without a label left aside; or, where there is `against`, those of the class."""
     against: Step[Corpus] | None = None
-    """Documents that are not of the class: a crawl, where `corpus` is what one would have it be like."""
+    """Documents that are not of the class: a part of a crawl, where `corpus` is what one would have it be like. Those
+    trained on score too low afterwards: it is to judge the other parts."""
     label: str = "label"
     """The column, or the field of `meta`, that holds the label; with `against`, the name of the class."""
     words: Annotated[tuple[str, ...], BeforeValidator(_words_of_file)] = ()
