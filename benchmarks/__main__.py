@@ -19,6 +19,7 @@ from benchmarks.decontamination import measure_decontamination
 from benchmarks.figures import Figure
 from benchmarks.language import measure_language
 from benchmarks.quickstart import measure_quickstart
+from benchmarks.scoring import measure_scoring
 from benchmarks.toxicity import measure_toxicity
 from smelt.core.meter import library_versions
 
@@ -29,6 +30,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "decontamination": measure_decontamination,
     "toxicity": measure_toxicity,
     "language": measure_language,
+    "scoring": measure_scoring,
 }
 
 
