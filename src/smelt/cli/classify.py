@@ -128,7 +128,9 @@ def evaluate(
     with Store(store) as opened:
         rows = labelled(opened.make(Read(paths=inputs_of(inputs))), label)
     check_classes(rows["label"], label, name=card.name)
-    found = judge(rows, known.probabilities(rows["text"], card.name), card.name, limit=limit or card.best_limit)
+    found = judge(
+        rows, known.probabilities(rows["text"], card.name), card.name, limit=card.best_limit if limit is None else limit
+    )
     if output:
         write_page(found, card.name, output)
     if json:
