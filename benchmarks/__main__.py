@@ -22,6 +22,7 @@ from benchmarks.fuzz import measure_fuzz
 from benchmarks.parity import measure_parity
 from benchmarks.language import measure_language
 from benchmarks.quickstart import measure_quickstart
+from benchmarks.scoring import measure_scoring
 from benchmarks.toxicity import measure_toxicity
 from smelt.core.meter import library_versions
 
@@ -35,6 +36,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "fuzz": measure_fuzz,
     "parity": measure_parity,
     "language": measure_language,
+    "scoring": measure_scoring,
 }
 
 

@@ -163,3 +163,23 @@ def test_scores_copies_and_evaluation_items_stand_in_the_datasheet(smelt_: Any, 
     for domain, mean in means.items():
         assert mean == pytest.approx(scored.filter(pl.col("domain") == domain)["perplexity"].mean())
     assert means["other"] > means["tales"]
+
+
+def test_a_classifier_is_trained_judged_and_its_limit_told_as_a_line_of_a_recipe(smelt_: Any, folder: Path) -> None:
+    texts = [(f"slag and ore {n}", "iron") for n in range(40)] + [(f"dough and flour {n}", "bread") for n in range(40)]
+    rows = [json.dumps({"text": text, "label": label}) + "\n" for text, label in texts]
+    (folder / "labelled.jsonl").write_text("".join(rows))
+    status, out, _ = smelt_("classify", "train", "labelled.jsonl", "-o", "judge", "--target", "precision=.9")
+    assert status == 0
+    assert '{ op = "classify", model = "judge", of = "iron", min = ' in out
+    status, out, _ = smelt_("classify", "evaluate", "labelled.jsonl", "--model", "judge", "-o", "judged.html")
+    assert status == 0
+    assert "average precision 1.000" in out
+    assert "On whom it errs" in (folder / "judged.html").read_text()
+    (folder / "votes.toml").write_text('[[function]]\nname = "oven"\nlabel = "bread"\nwords = ["dough"]\n')
+    status, out, _ = smelt_("classify", "weak", "labelled.jsonl", "--functions", "votes.toml", "-o", "weak.jsonl")
+    assert status == 0
+    assert len((folder / "weak.jsonl").read_text().splitlines()) == 40
+    status, _, errors = smelt_("classify", "evaluate", "weak.jsonl", "--model", "judge")
+    assert status == 2
+    assert "only 'bread'" in errors

@@ -128,7 +128,9 @@ def evaluate(
     with Store(store) as opened:
         rows = labelled(opened.make(Read(paths=inputs_of(inputs))), label)
     check_classes(rows["label"], label, name=card.name)
-    found = judge(rows, known.probabilities(rows["text"], card.name), card.name, limit=limit or card.best_limit)
+    found = judge(
+        rows, known.probabilities(rows["text"], card.name), card.name, limit=card.best_limit if limit is None else limit
+    )
     if output:
         write_page(found, card.name, output)
     if json:
@@ -144,7 +146,7 @@ def weak(
     inputs: InputsArgument,
     output: Annotated[Path, typer.Option("--output", "-o", help="Labels, one a line: id, text, label, probability.")],
     functions: Annotated[Path, typer.Option("--functions", help="TOML: words and patterns that vote for labels.")],
-    limit: Annotated[float, typer.Option(min=0.5, max=1, help="How sure the joined vote must be.")] = 0.7,
+    limit: Annotated[float, typer.Option(min=0.5, max=1, help="How sure the joined vote must be.")] = 0.55,
     label: Annotated[
         str | None, typer.Option("--label", help="A field of true labels to hold the votes against.")
     ] = None,

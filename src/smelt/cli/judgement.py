@@ -27,8 +27,8 @@ def print_cards(cards: Sequence[ClassCard]) -> None:
 
 def print_target(model: Path, name: str, target: Target, limit: float) -> None:
     """The limit that reaches a target, and the line that sets it in a recipe."""
-    print(f"\n{target.aim} = {target.value:g} is reached from {limit:.4g}; in a recipe:\n")
-    print(f'  {{ op = "classify", model = "{model}", of = "{name}", min = {limit:.4g} }}')
+    print(f"\n{target.aim} = {target.value:g} is reached from {limit:.6g}; in a recipe:\n")
+    print(f'  {{ op = "classify", model = "{model}", of = "{name}", min = {limit:.6g} }}')
 
 
 def print_evaluation(found: Evaluation, name: str) -> None:

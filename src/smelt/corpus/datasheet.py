@@ -125,7 +125,7 @@ class Datasheet(Frozen):
     @property
     def contaminated(self) -> int:
         """Documents dropped since they hold evaluation items."""
-        return self._fallen("contaminated")
+        return self._fallen("decontaminate")
 
     def _fallen(self, op: str) -> int:
         return sum(documents for reason, _, documents, _ in self.dropped if reason.partition(".")[0] == op)

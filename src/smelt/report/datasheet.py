@@ -119,7 +119,11 @@ def scored_table(sheet: Datasheet) -> Table:
 def copies_table(sheet: Datasheet) -> Table:
     """How often duplicated documents were there."""
     rows = [
-        (f"{row.from_copies} to {2 * row.from_copies - 1}", format_integer(row.clusters), format_integer(row.dropped))
+        (
+            "1" if row.from_copies == 1 else f"{row.from_copies} to {2 * row.from_copies - 1}",
+            format_integer(row.clusters),
+            format_integer(row.dropped),
+        )
         for row in sheet.copies
     ]
     return Table(("Copies dropped of a document", "Documents with so many", "Dropped"), rows)

@@ -122,7 +122,11 @@ def test_a_dropped_document_is_not_scored(model: Path) -> None:
 
 def test_terciles_part_each_language_and_fill_buckets(model: Path) -> None:
     scored = pl.DataFrame(
-        {"language": ["en"] * 6 + ["zh"] * 3, "perplexity": [1.0, 2, 3, 4, 5, 6, 7, 8, 9], "text": ["four"] * 9}
+        {
+            "language": ["en"] * 600 + ["zh"] * 300 + ["fr"] * 9,
+            "perplexity": [n // 100 for n in range(100, 1_009)],
+            "text": ["four"] * 909,
+        }
     )
     assert terciles(scored.lazy()) == {"en": (2, 4), "zh": (7, 8)}
     op = Perplexity(model=str(model), terciles={"en": (0.05, 4.0), "zh": (4.0, 4.1)})

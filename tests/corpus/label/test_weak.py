@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from smelt.corpus.label.weak import ABSTAINS, estimate_precisions, join, posterior, read_functions
+from smelt.corpus.label.weak import ABSTAINS, estimate_precisions, join, measure_precisions, posterior, read_functions
 from smelt.errors import InputError
 
 TABLE = """
@@ -107,3 +107,12 @@ def test_a_report_counts_coverage_overlap_conflict_and_true_precision(tmp_path: 
     assert (oaths.coverage, oaths.overlap, oaths.conflict, oaths.precision) == (0.5, 0.25, 0.25, 0.5)
     assert (insult.coverage, insult.precision) == (0, None)
     assert thanks.precision == 1
+
+
+def test_true_labels_weigh_the_votes_where_there_are_any(tmp_path: Path) -> None:
+    functions = read_functions(write(tmp_path))
+    votes = functions.votes(pl.Series(["damn"] * 50 + ["thank you"] * 50 + ["damn, thank you"]))
+    truth = ["clean"] * 50 + ["clean"] * 50 + [None]
+    measured = measure_precisions(functions, votes, truth)
+    assert measured == pytest.approx([7 / 60, 0.7, 57 / 60])
+    assert join(functions, votes, limit=0.55, truth=truth).label[-1] == "clean"

@@ -82,10 +82,15 @@ class NgramScorer:
 def sample_texts(documents: pl.LazyFrame, n_bytes: int) -> pl.Series:
     """About so many bytes of documents, by a hash of their ids: the same ones however they lie in shards."""
     sizes = documents.select("id", size=pl.col("text").str.len_bytes().cast(pl.Int64)).collect(engine="streaming")
-    hashes = [xxhash.xxh3_64_intdigest(name.encode()) for name in sizes["id"].to_list()]
-    order = sizes.with_columns(hash=pl.Series(hashes, dtype=pl.UInt64)).sort("hash", "id")
+    order = by_hash(sizes["id"]).to_frame().join(sizes, on="id", how="left", maintain_order="left")
     chosen = order.filter(pl.col("size").cum_sum().shift(1, fill_value=0) < n_bytes)["id"]
     return documents.filter(pl.col("id").is_in(chosen.implode())).select("text").collect(engine="streaming")["text"]
+
+
+def by_hash(ids: pl.Series) -> pl.Series:
+    """Ids in the order of their hashes: the first ones are a sample that depends on no order."""
+    hashes = [xxhash.xxh3_64_intdigest(name.encode()) for name in ids.to_list()]
+    return pl.DataFrame({"id": ids, "hash": pl.Series(hashes, dtype=pl.UInt64)}).sort("hash", "id")["id"]
 
 
 def count_ngrams(texts: pl.Series, order: int) -> Arrays:

@@ -15,6 +15,8 @@ from smelt.errors import InputError
 
 Bits = Annotated[float, Field(ge=0)]
 Limit = Bits | dict[str, Bits]
+FEWEST = 100
+"""Documents of a language from which on its thirds are worth knowing (taste)."""
 BUCKETS: tuple[Literal["head", "middle", "tail"], ...] = ("head", "middle", "tail")
 
 
@@ -74,11 +76,16 @@ class Perplexity(Op):
 
 
 def terciles(documents: pl.LazyFrame) -> dict[str, tuple[float, float]]:
-    """By language, the perplexities that part the documents into thirds of equal bytes (CCNet's head, middle, tail)."""
+    """By language, the perplexities that part the documents into thirds of equal bytes (CCNet's head, middle, tail).
+
+    Of languages with fewer than FEWEST documents nothing is said.
+    """
     rows = documents.select("language", "perplexity", size=pl.col("text").str.len_bytes().cast(pl.Int64))
     rows = rows.drop_nulls(["language", "perplexity"]).sort("perplexity").collect(engine="streaming")
     found: dict[str, tuple[float, float]] = {}
     for (language,), part in rows.group_by("language", maintain_order=True):
+        if len(part) < FEWEST:
+            continue
         share = part["size"].cum_sum() / max(int(part["size"].sum()), 1)
         one, two = (part.filter(share >= third)["perplexity"].head(1).item() for third in (1 / 3, 2 / 3))
         found[str(language)] = (round(float(one), 3), round(float(two), 3))

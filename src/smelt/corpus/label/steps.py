@@ -16,7 +16,7 @@ from smelt.core.step import Estimate, Sizes, Step
 from smelt.core.work import Work
 from smelt.corpus.corpus import Corpus
 from smelt.corpus.label.classifier import Card, ClassCard, Classifier, save_model, thin
-from smelt.corpus.label.ngrams import Ngrams
+from smelt.corpus.label.ngrams import Ngrams, by_hash
 from smelt.errors import EmptyResult, InputError
 from smelt.units import Bytes
 
@@ -51,7 +51,8 @@ class TrainClassifier(Step[Classifier]):
     corpus: Step[Corpus]
     """The labelled documents, those without a label left aside; or, where there is `against`, those of the class."""
     against: Step[Corpus] | None = None
-    """Documents that are not of the class: a crawl, where `corpus` is what one would have it be like."""
+    """Documents that are not of the class: a part of a crawl, where `corpus` is what one would have it be like. Those
+    trained on score too low afterwards: it is to judge the other parts."""
     label: str = "label"
     """The column, or the field of `meta`, that holds the label; with `against`, the name of the class."""
     words: Annotated[tuple[str, ...], BeforeValidator(_words_of_file)] = ()
@@ -95,15 +96,6 @@ class TrainClassifier(Step[Classifier]):
         return rows, [self.label]
 
 
-def side_by_side(corpus: Corpus, against: Corpus, label: str) -> pl.DataFrame:
-    """The documents of two corpora, the first labelled with a class and the second as the rest of the world."""
-    if label == REST:
-        raise InputError(where="label", what=f"{REST!r} stands for what the class is held against", do="name the class")
-    sides = [(corpus, label), (against, REST)]
-    frames = [side.kept(["id", "text", "source", "language"]).with_columns(label=pl.lit(name)) for side, name in sides]
-    return pl.concat(frames).collect(engine="streaming")
-
-
 class TrainNgrams(Step[Ngrams]):
     """Trains an n-gram model of bytes, which gives other documents a perplexity."""
 
@@ -134,6 +126,25 @@ class TrainNgrams(Step[Ngrams]):
         about = About(order=self.order, documents=len(texts), bytes=n_bytes, bits_per_byte=mean)
         save_ngrams(work.folder, about, arrays)
         return {"documents": len(texts), "bytes": n_bytes, "ngrams": len(arrays["grams"]), "bits_per_byte": mean}
+
+
+def side_by_side(corpus: Corpus, against: Corpus, label: str) -> pl.DataFrame:
+    """As many documents of each corpus, the first's labelled with a class and the second's as the rest of the world.
+
+    As many, so that a probability of one half means as likely of one as of the other, however large the crawl is.
+    """
+    if label == REST:
+        raise InputError(where="label", what=f"{REST!r} stands for what the class is held against", do="name the class")
+    ids = [by_hash(side.kept(["id"]).collect(engine="streaming")["id"]) for side in (corpus, against)]
+    n = min(map(len, ids))
+    parts = [(corpus, label, ids[0][:n]), (against, REST, ids[1][:n])]
+    frames = [
+        side.kept(["id", "text", "source", "language"])
+        .filter(pl.col("id").is_in(chosen.implode()))
+        .with_columns(label=pl.lit(name))
+        for side, name, chosen in parts
+    ]
+    return pl.concat(frames).collect(engine="streaming")
 
 
 def labelled(corpus: Corpus, label: str) -> pl.DataFrame:

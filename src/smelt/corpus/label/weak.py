@@ -15,7 +15,8 @@
 
 Each function is right with a probability of its own, and errs on its own (Dawid and Skene 1979, one number each). How
 often it is right is read off the others: the share of its votes that the rest, joined, agree with. Where functions
-repeat one another, as two lists with the same words do, that share is too good: hold them against true labels.
+repeat one another, as two lists with the same words do, that share is too good; where they meet only in dispute, since
+each votes for one label, it is too bad. A few hundred true labels say better: `--label`.
 """
 
 from __future__ import annotations
@@ -83,6 +84,10 @@ class Functions(BaseModel):
         """What they vote for, in alphabetical order."""
         return sorted({function.label for function in self.function})
 
+    def label_of(self, label: str | None) -> int:
+        """The number of a label; one that no vote has where nothing votes for it."""
+        return self.labels.index(label) if label in self.labels else len(self.labels)
+
     def votes(self, texts: pl.Series) -> Votes:
         """Every function's vote on every text."""
         normal, labels = normalise(texts), self.labels
@@ -142,16 +147,20 @@ def read_functions(path: Path) -> Functions:
 
 
 def join(functions: Functions, votes: Votes, *, limit: float, truth: Sequence[str | None] | None = None) -> WeakLabels:
-    """The label of each document whose joined vote is at least as sure as `limit`."""
-    precisions = estimate_precisions(votes, len(functions.labels))
-    joined = posterior(votes, precisions, max(len(functions.labels), 2))
+    """The label of each document whose joined vote is at least as sure as `limit`.
+
+    Votes weigh by their precision: against true labels where there are any, or else as the others' votes have it.
+    """
+    estimated = estimate_precisions(votes, len(functions.labels))
+    weights = estimated if truth is None else measure_precisions(functions, votes, truth)
+    joined = posterior(votes, weights, max(len(functions.labels), 2))
     best, sure = joined.argmax(axis=1), joined.max(axis=1)
     silent = (votes == ABSTAINS).all(axis=1)
     labels = [
         functions.otherwise if nobody else functions.labels[place] if probability >= limit else None
         for place, probability, nobody in zip(best.tolist(), sure.tolist(), silent.tolist(), strict=True)
     ]
-    reports = [_report(functions, number, votes, precisions, truth) for number in range(votes.shape[1])]
+    reports = [_report(functions, number, votes, estimated, truth) for number in range(votes.shape[1])]
     return WeakLabels(labels, np.where(silent, np.nan, sure), reports)
 
 
@@ -162,6 +171,15 @@ def estimate_precisions(votes: Votes, n_labels: int) -> Numbers:
     for _ in range(ROUNDS):
         precisions = np.array([_agreement(votes, number, precisions, n_labels) for number in range(votes.shape[1])])
     return precisions
+
+
+def measure_precisions(functions: Functions, votes: Votes, truth: Sequence[str | None]) -> Numbers:
+    """How often each function is right against true labels, those of documents without one left aside."""
+    labels = [functions.label_of(label) for label in truth]
+    true, known = np.array(labels)[:, None], np.array([label is not None for label in truth])[:, None]
+    voted = (votes != ABSTAINS) & known
+    right = (voted & (votes == true)).sum(axis=0)
+    return (right + PRECISION * STRENGTH) / (voted.sum(axis=0) + STRENGTH)
 
 
 def posterior(votes: Votes, precisions: Numbers, n_labels: int) -> Numbers:
