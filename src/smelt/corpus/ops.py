@@ -11,6 +11,10 @@ import difflib
 from collections.abc import Mapping
 from typing import Any, cast
 
+from smelt.corpus.augment.noise import Noise
+from smelt.corpus.augment.paraphrase import Paraphrase
+from smelt.corpus.augment.synonyms import Synonyms
+from smelt.corpus.augment.translate import BackTranslation
 from smelt.corpus.clean.edits import C4Lines, Furniture
 from smelt.corpus.clean.pii import PersonalData
 from smelt.corpus.clean.rules import TABLES, Rules
@@ -20,7 +24,8 @@ from smelt.corpus.label.classify import Classify
 from smelt.corpus.label.language import Language
 
 _KINDS = (Extract, Language, Rules, C4Lines, Furniture, PersonalData, Classify)
-OPS: dict[str, type[Op]] = {kind.op: kind for kind in _KINDS}
+_AUGMENTATIONS = (Noise, Synonyms, Paraphrase, BackTranslation)
+OPS: dict[str, type[Op]] = {kind.op: kind for kind in (*_KINDS, *_AUGMENTATIONS)}
 """All kinds of ops."""
 
 
