@@ -81,9 +81,9 @@ def test_a_thesaurus_of_the_users_own_is_taken(tmp_path: Path) -> None:
     (tmp_path / "mine.tsv").write_text("ore\trock\n矿石\t原矿\n")
     op = Synonyms(table=str(tmp_path / "mine.tsv"), rate=1)
     assert op.change_one("Ore, core, an ore, 矿石", Random(0)) == "Rock, core, an ore, 原矿"
-    (tmp_path / "mine.tsv").write_text("ore rock\n")
+    (tmp_path / "wrong.tsv").write_text("ore rock\n")
     with pytest.raises(InputError, match="line 1"):
-        Synonyms(table=str(tmp_path / "mine.tsv")).change_one("ore", Random(0))
+        Synonyms(table=str(tmp_path / "wrong.tsv")).change_one("ore", Random(0))
 
 
 @pytest.fixture(scope="module")

@@ -72,8 +72,8 @@ def report(corpus: Corpus) -> dict[str, Any]:
     return json.loads((corpus.folder / "mix.json").read_text())
 
 
-def copies(corpus: Corpus) -> dict[str, int]:
-    train = corpus.kept().filter(pl.col("split") == "train").collect()
+def copies(corpus: Corpus, *, language: str) -> dict[str, int]:
+    train = corpus.kept().filter((pl.col("split") == "train") & (pl.col("language") == language)).collect()
     return dict(train.group_by("id").len().iter_rows())
 
 
@@ -133,12 +133,11 @@ def test_shares_are_reached_within_a_document(documents: Path, tmp_path: Path, u
 
 def test_a_lower_weight_draws_part_of_what_a_higher_one_draws(documents: Path, tmp_path: Path) -> None:
     low, high = (
-        copies(mixed(tmp_path, documents, weights={"zh": share}, budget=60, unit="documents", epochs=3))
+        copies(mixed(tmp_path, documents, weights={"zh": share}, budget=60, unit="documents", epochs=3), language="zh")
         for share in (0.2, 0.8)
     )
-    zh = {name for name in high if int(name.rpartition("#")[2]) % 3 == 0}
-    assert zh
-    assert all(n <= high[name] for name, n in low.items() if int(name.rpartition("#")[2]) % 3 == 0)
+    assert len(low) == 12
+    assert all(n <= high[name] for name, n in low.items())
 
 
 @pytest.mark.parametrize("shard_bytes", [12_000, 4_000])
@@ -184,7 +183,7 @@ def test_a_group_that_is_not_there_is_told_with_what_is(documents: Path, tmp_pat
 
 def test_corpora_that_share_a_document_are_refused(documents: Path, tmp_path: Path) -> None:
     raw = Read(paths=str(documents), identify="content")
-    with pytest.raises(InputError, match=r"two documents go by the id 'a\.jsonl#0'|two documents go by"):
+    with pytest.raises(InputError, match="two documents go by the id"):
         Store(tmp_path, runner=Inline()).make(Mix(corpora=[raw, unique(documents)]))
 
 
