@@ -1,4 +1,4 @@
-"""Verbs that do one job on files: `extract`, `curate`, `dedup`, `mix` and so on. See files.py for where the results go."""
+"""Verbs that do one job on files: `extract`, `curate`, `mix` and so on. See files.py for where the results go."""
 
 from __future__ import annotations
 

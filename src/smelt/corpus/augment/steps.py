@@ -51,7 +51,7 @@ class Augment(Step[Corpus]):
     corpus: Step[Corpus]
     """The originals, with the split that dedup gave them."""
     op: Annotated[SerializeAsAny[Augmentation], BeforeValidator(_parse)]
-    """How they are changed: "noise", "synonyms", "paraphrase", "back-translation", or a table with one and its fields."""
+    """How they are changed: "noise", "synonyms", "paraphrase", "back-translation", or a table with one and fields."""
 
     def extra_identity(self) -> dict[str, JsonValue]:
         """The op's settings one by one."""
