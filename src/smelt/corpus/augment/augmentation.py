@@ -1,6 +1,6 @@
 """What all augmentations share: training documents only, a seed of its own for each document, and a label.
 
-An augmentation is an op that says the same in other words, or with faults. It replaces the text, and never adds rows:
+An augmentation is an op that says the same in other words, or with faults. It replaces texts, and never adds rows:
 copies beside their originals are made by the step `augment`, and mixed in by `mix`. Each row it changes carries
 `augmentation`, with the op's name, its seed and the id of the document it was made from, so that it can be counted, left
 out and followed. Held-out documents are left alone, and without a split none can be told: then it refuses to run.
@@ -45,7 +45,7 @@ class Augmentation(Op):
         texts = batch["text"].gather(rows).to_list()
         new = self.change(texts, [rng_of(name, self) for name in batch["id"].gather(rows)])
         is_new = [one != other for one, other in zip(texts, new, strict=True)]
-        labels = [
+        labels: list[dict[str, object] | None] = [
             {"name": self.op, "seed": self.seed, "parent": name} if changed else None
             for name, changed in zip(batch["id"].gather(rows), is_new, strict=True)
         ]
