@@ -2,7 +2,7 @@
 
 An augmentation is an op that says the same in other words, or with faults. It replaces texts, and never adds rows:
 copies beside their originals are made by the step `augment`, and mixed in by `mix`. Each row it changes carries
-`augmentation`, with the op's name, its seed and the id of the document it was made from, so that it can be counted, left
+`augmentation`, with the op's name, its seed and the id of the document it was made from, so it can be counted, left
 out and followed. Held-out documents are left alone, and without a split none can be told: then it refuses to run.
 """
 
