@@ -89,6 +89,7 @@ def test_a_thesaurus_of_the_users_own_is_taken(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def marian(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A folder of a tiny Marian model with random weights."""
+    import torch
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import MarianConfig, MarianMTModel, PreTrainedTokenizerFast
 
@@ -99,6 +100,7 @@ def marian(tmp_path_factory: pytest.TempPathFactory) -> str:
     PreTrainedTokenizerFast(
         tokenizer_object=bpe, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
     ).save_pretrained(folder)
+    torch.manual_seed(0)
     config = MarianConfig(
         vocab_size=len(words), d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
         decoder_attention_heads=2, encoder_ffn_dim=16, decoder_ffn_dim=16, pad_token_id=0, eos_token_id=1,
