@@ -63,6 +63,20 @@ def parse_ops(values: Sequence[str | Mapping[str, object]], *, option: str) -> t
         return tuple(parse_op(value, context={"folder": Path()}) for value in values)
 
 
+def parse_weights(text: str) -> dict[str, float]:
+    """Shares by group from `en=.7,zh=.3`."""
+    weights: dict[str, float] = {}
+    for part in filter(None, text.split(",")):
+        group, _, share = part.rpartition("=")
+        try:
+            weights[group.strip()] = float(share)
+        except ValueError as error:
+            raise InputError(
+                where="--weights", what=f"{part!r} is no share of a group", expected="such as en=.7,zh=.3"
+            ) from error
+    return weights
+
+
 @contextmanager
 def named(option: str) -> Generator[None]:
     """Turns a value that a step or an op does not take into an `InputError` that names the option."""
@@ -180,4 +194,6 @@ def _print_result(corpus: Corpus, output: Path, *, as_json: bool) -> None:
         print(f"{entry['op']:<16} {entry['documents_in']:>10,} in {entry['documents_out']:>10,} out")
         for reason, amount in sorted(entry["dropped"].items(), key=lambda item: -item[1]["documents"]):
             print(f"  {reason:<32} {amount['documents']:>10,}")
+        if "added" in entry:
+            print(f"  {'(added)':<32} {entry['added']['documents']:>10,}")
     print(f"\n{output}")

@@ -1,4 +1,4 @@
-"""Verbs that do one job on files: `extract`, `curate`, `dedup`. See files.py for where the results go."""
+"""Verbs that do one job on files: `extract`, `curate`, `mix` and so on. See files.py for where the results go."""
 
 from __future__ import annotations
 
@@ -121,6 +121,50 @@ def decontaminate(
         check_items(step, store=store, on=on, workers=workers, as_json=json)
     else:
         make_files(step, output, store=store, on=on, workers=workers, as_json=json)
+
+
+@jobs.command()
+def mix(
+    inputs: InputsArgument,
+    output: OutputOption,
+    by: Annotated[list[str] | None, typer.Option(help="A column that groups documents; again for several.")] = None,
+    weights: Annotated[str | None, typer.Option(help="Shares of groups, such as en=.7,zh=.3.")] = None,
+    temperature: Annotated[float, typer.Option(help="Of the other groups: 1 by size, large ones evenly.")] = 1.0,
+    budget: Annotated[str | None, typer.Option(help="How much in all, such as 20M; else as much as there is.")] = None,
+    unit: Annotated[str, typer.Option(help="What is counted: tokens, bytes or documents.")] = "tokens",
+    bytes_per_token: Annotated[float | None, typer.Option(help="By which tokens are estimated.")] = None,
+    epochs: Annotated[int, typer.Option(help="How often a document is taken at most.")] = 1,
+    when_short: Annotated[str, typer.Option(help="When a group runs out: spill, stop or shrink.")] = "spill",
+    since: Annotated[str | None, typer.Option(help="Only from this year, month or day on.")] = None,
+    until: Annotated[str | None, typer.Option(help="Only up to it, itself included.")] = None,
+    domain: Annotated[list[str] | None, typer.Option(help="Only this domain; again for several.")] = None,
+    language: Annotated[list[str] | None, typer.Option(help="Only this language; again for several.")] = None,
+    seed: Annotated[int, typer.Option(help="Another draw.")] = 0,
+    store: StoreOption = STORE,
+    on: OnOption = None,
+    workers: WorkersOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Draw a mixture: shares of groups, a budget, repeats up to so many epochs; OUT/mix.json says what was taken."""
+    from smelt.cli.files import inputs_of, make_files, named, parse_weights
+    from smelt.corpus.mix.steps import Mix
+    from smelt.corpus.steps import Read
+
+    settings = {
+        "corpora": [Read(paths=inputs_of(inputs))],
+        "weights": parse_weights(weights or ""),
+        "temperature": temperature,
+        "unit": unit,
+        "epochs": epochs,
+        "when_short": when_short,
+        "domains": domain or (),
+        "languages": language or (),
+        "seed": seed,
+    }
+    given = {"by": by, "budget": budget, "bytes_per_token": bytes_per_token, "since": since, "until": until}
+    with named("mix"):
+        step = Mix.model_validate(settings | {name: value for name, value in given.items() if value is not None})
+    make_files(step, output, store=store, on=on, workers=workers, as_json=json)
 
 
 @jobs.command()

@@ -47,9 +47,11 @@ class Corpus(Artifact):
     def sample(self, n: int, *, seed: int, dropped_for: str | None = None) -> pl.DataFrame:
         """`n` documents at random, in order: kept ones, or those dropped for a reason; all where there are fewer."""
         frame = self.kept() if dropped_for is None else self.dropped(dropped_for)
-        ids = frame.select("id").collect(engine="streaming")["id"]
-        chosen = random.Random(seed).sample(range(len(ids)), min(n, len(ids)))
-        return frame.filter(pl.col("id").is_in(ids.gather(sorted(chosen)).implode())).collect(engine="streaming")
+        length = int(frame.select(pl.len()).collect(engine="streaming").item())
+        chosen = random.Random(seed).sample(range(length), min(n, length))
+        # By place and not by id: a mixture repeats documents.
+        is_chosen = pl.col("index").is_in(pl.Series(chosen, dtype=pl.UInt32).implode())
+        return frame.with_row_index().filter(is_chosen).drop("index").collect(engine="streaming")
 
     def ledger(self) -> list[dict[str, Any]]:
         """What each op let through and dropped, in order: the fields of `Entry`."""
@@ -104,5 +106,12 @@ def write_ledger(folder: Path, ledger: Iterable[Entry]) -> None:
 
 
 def _seen(op: str, row: dict[str, Any]) -> str:
-    score = row.get("language_score")
-    return f"{row['language']} {score:.2f}" if op == "language" and score is not None else ""
+    """What an op left in the columns of a document."""
+    if op == "language" and row.get("language_score") is not None:
+        return f"{row['language']} {row['language_score']:.2f}"
+    if op == "mix" and row.get("copies", 1) > 1:
+        return f"{row['copies']} times"
+    augmentation = row.get("augmentation")
+    if op == "augment" and augmentation is not None:
+        return f"{augmentation['name']} of {augmentation['parent']}, seed {augmentation['seed']}"
+    return ""

@@ -11,6 +11,10 @@ import difflib
 from collections.abc import Mapping
 from typing import Any, cast
 
+from smelt.corpus.augment.noise import Noise
+from smelt.corpus.augment.paraphrase import Paraphrase
+from smelt.corpus.augment.synonyms import Synonyms
+from smelt.corpus.augment.translate import BackTranslation
 from smelt.corpus.clean.blocklist import Blocklist
 from smelt.corpus.clean.edits import C4Lines, Furniture
 from smelt.corpus.clean.pii import PersonalData
@@ -36,7 +40,8 @@ _KINDS = (
     Classify,
     Perplexity,
 )
-OPS: dict[str, type[Op]] = {kind.op: kind for kind in _KINDS}
+_AUGMENTATIONS = (Noise, Synonyms, Paraphrase, BackTranslation)
+OPS: dict[str, type[Op]] = {kind.op: kind for kind in (*_KINDS, *_AUGMENTATIONS)}
 """All kinds of ops."""
 
 

@@ -60,7 +60,7 @@ class TrainTokenizer(Step[Tokenizer]):
 
     def make(self, work: Work) -> Counts:
         """Writes `tokenizer.json`."""
-        documents = _train_documents(work.open(self.corpus))
+        documents = _train_documents(work.open(self.corpus))  # repeats of a mixture too: they weigh in its shares
         sizes = documents.select("id", n_bytes=pl.col("text").str.len_bytes()).collect(engine="streaming")
         sample = choose_sample(sizes, sample_bytes=self.sample_bytes)
         chosen = documents.join(sample.lazy(), on="id").select("text", "take_bytes").collect(engine="streaming")
@@ -154,7 +154,15 @@ def _train_documents(corpus: Corpus) -> pl.LazyFrame:
             expected="a corpus made by dedup, which never holds out a near-duplicate of what is trained on",
             do='add a step = "dedup" behind it, and name that one here',
         )
-    return documents.filter(pl.col("split") == "train").select("id", "text")
+    return documents.filter(pl.col("split") == "train").select(_row_name(documents), "text")
+
+
+def _row_name(documents: pl.LazyFrame) -> pl.Expr:
+    """A name for each row: the id, with the number of the pass behind it where a mixture repeats the document."""
+    if "epoch" not in documents.collect_schema():
+        return pl.col("id")
+    again = pl.format("{}@{}", "id", "epoch")
+    return pl.when(pl.col("epoch") > 0).then(again).otherwise("id").alias("id")
 
 
 def _with_starts(parts: list[pl.DataFrame]) -> pl.DataFrame:

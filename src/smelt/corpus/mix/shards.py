@@ -212,6 +212,8 @@ def _drawn(marked: pl.DataFrame, draws: Mapping[str, Draw]) -> pl.DataFrame:
 
 def _last_keys(keys: Sequence[Path], rests: Mapping[str, float]) -> dict[str, int]:
     """The key at which each group's draw ends."""
+    if not rests:
+        return {}
     every = scan_shards(keys).with_columns(range=(pl.col("key") // 2 ** (64 - RANGE_BITS)).cast(pl.Int64))
     wanted = every.filter(pl.col("group").is_in(list(rests)))
     sums = wanted.group_by("group", "range").agg(pl.col("size").sum()).collect(engine="streaming")

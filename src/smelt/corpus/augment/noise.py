@@ -1,0 +1,108 @@
+"""Faults as people and scanners make them, English and Chinese: a model that has met them minds them less.
+
+    keyboard    a letter for its neighbour on a QWERTY keyboard (Belinkov and Bisk 2018)
+    ocr         what scanners take for one another: rn and m, l and 1
+    case        an upper-case letter for a lower-case one, or the other way round
+    delete      a character left out
+    transpose   two neighbours exchanged
+    sound       a Chinese character for another of the same syllable: what input by pinyin gets wrong
+    shape       a Chinese character for one that looks like it
+
+Line breaks and spaces stay. Tables with their origin are in augment/tables.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from math import log
+from random import Random
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from smelt.corpus.augment.augmentation import Augmentation, pick
+
+Fault = Literal["keyboard", "ocr", "case", "delete", "transpose", "sound", "shape"]
+FAULTS: tuple[Fault, ...] = ("keyboard", "ocr", "case", "delete", "transpose", "sound", "shape")
+TABLES = resources.files("smelt.corpus.augment") / "tables"
+KEYBOARD = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+"""Rows of a QWERTY keyboard; each is moved by half a key against the one above."""
+LONGEST = 2
+"""Characters in an entry of the table of scanners' faults, at most."""
+
+
+class Noise(Augmentation):
+    """Puts faults into texts, each character being hit with the same probability."""
+
+    op: ClassVar[str] = "noise"
+    rate: Annotated[float, Field(gt=0, le=0.5)] = 0.02
+    """Faults a character. People leave some 2 in 100 characters wrong before they correct (Dhakal et al. 2018 count
+    1.17% that stay)."""
+    faults: Annotated[tuple[Fault, ...], Field(min_length=1)] = FAULTS
+    """Which kinds; a character is hit by one of those that fit it, at random."""
+
+    def change_one(self, text: str, rng: Random) -> str:
+        """The text with faults."""
+        out: list[str] = []
+        at = 0
+        while (hit := at + _gap(rng, self.rate)) < len(text):
+            out.append(text[at:hit])
+            wrong, n = self._wrong(text, hit, rng)
+            out.append(wrong)
+            at = hit + n
+        return "".join([*out, text[at:]])
+
+    def _wrong(self, text: str, at: int, rng: Random) -> tuple[str, int]:
+        """What stands in place of the characters from `at` on, and of how many."""
+        options = [(found, fault) for fault in self.faults if (found := _options(fault, text, at))]
+        if not options or text[at].isspace():
+            return text[at], 1
+        return pick(rng, pick(rng, options)[0])
+
+
+def _gap(rng: Random, rate: float) -> int:
+    """Characters until the next one that is hit: geometric."""
+    return int(log(1.0 - rng.random()) / log(1.0 - rate))
+
+
+def _options(fault: Fault, text: str, at: int) -> list[tuple[str, int]]:
+    """What a kind of fault can make of the place: what stands there then, and for how many characters."""
+    one, two = text[at], text[at : at + 2]
+    if fault == "keyboard":
+        return [(_like(one, key), 1) for key in neighbours().get(one.lower(), "")]
+    if fault == "ocr":
+        starts = (text[at : at + n] for n in range(1, LONGEST + 1))
+        return [(other, len(start)) for start in starts for other in confusions("ocr").get(start, ())]
+    if fault == "case":
+        return [(one.swapcase(), 1)] if len(one.swapcase()) == 1 and one.swapcase() != one else []
+    if fault == "delete":
+        return [("", 1)]
+    if fault == "transpose":
+        return [(two[::-1], 2)] if two.isalpha() and len(two) == 2 and two[0] != two[1] else []
+    return [(other, 1) for other in confusions(f"{fault}s-zh").get(one, ())]
+
+
+@cache
+def neighbours() -> dict[str, str]:
+    """The keys around each letter."""
+    place = {key: (x + 0.5 * y, y) for y, row in enumerate(KEYBOARD) for x, key in enumerate(row)}
+    return {
+        key: "".join(other for other, (a, b) in place.items() if 0 < (a - x) ** 2 + (b - y) ** 2 < 1.5)
+        for key, (x, y) in place.items()
+    }
+
+
+@cache
+def confusions(table: str) -> dict[str, tuple[str, ...]]:
+    """What each entry of a table can be taken for. A line is a group of entries, each like all others."""
+    found: dict[str, list[str]] = {}
+    for line in (TABLES / f"{table}.txt").read_text(encoding="utf-8").splitlines():
+        members = line.split() if line and not line.startswith("#") else []
+        for member in members:
+            found.setdefault(member, []).extend(other for other in members if other != member)
+    return {member: tuple(dict.fromkeys(others)) for member, others in found.items()}
+
+
+def _like(letter: str, other: str) -> str:
+    return other.upper() if letter.isupper() else other
