@@ -22,7 +22,8 @@ from smelt.corpus.corpus import Corpus
 from smelt.corpus.ledger import Entry
 from smelt.corpus.mix.plan import amounts_of, last_key, shares_of, whole_passes
 from smelt.corpus.mix.steps import Mix
-from smelt.corpus.steps import Curate, Dedup, Read
+from smelt.corpus.duplicates.steps import Dedup
+from smelt.corpus.steps import Curate, Read
 from smelt.errors import InputError
 from smelt.tokens.steps import Tokenize, TrainTokenizer
 
