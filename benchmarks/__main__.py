@@ -16,6 +16,7 @@ import psutil
 
 from benchmarks.corpus import measure_corpus
 from benchmarks.decontamination import measure_decontamination
+from benchmarks.extraction import measure_extraction
 from benchmarks.figures import Figure
 from benchmarks.quickstart import measure_quickstart
 from benchmarks.toxicity import measure_toxicity
@@ -26,6 +27,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "quickstart": measure_quickstart,
     "corpus": measure_corpus,
     "decontamination": measure_decontamination,
+    "extraction": measure_extraction,
     "toxicity": measure_toxicity,
 }
 

@@ -84,9 +84,7 @@ STATE = np.dtype(
         ("title_end", np.int64),
     ]
 )
-ELEMENTS, PIECES, RECORDS, STATES = (
-    types.Array(from_dtype(dtype), 1, "C") for dtype in (ELEMENT, PIECE, BLOCK, STATE)
-)
+ELEMENTS, PIECES, RECORDS, STATES = (types.Array(from_dtype(dtype), 1, "C") for dtype in (ELEMENT, PIECE, BLOCK, STATE))
 """Numba's types of them; `RECORDS` are blocks."""
 
 
