@@ -1,7 +1,7 @@
-"""Main content of pages: word F1 and pages a CPU-second, ours beside the peers', on hosts that no choice was made on.
+"""Main content of pages: word F1 and pages a CPU-second, ours beside the peers', on held-out hosts.
 
-Ours is measured with the model of the other four fifths of the hosts (`python -m training.extraction` writes it; without
-it that is done here, which takes half an hour). Metadata and payloads are part of what is timed.
+Ours is measured with the model of the other four fifths of the hosts (`python -m training.extraction` writes it;
+without it that is done here, which takes half an hour). Metadata and payloads are part of what is timed.
 """
 
 from __future__ import annotations

@@ -156,11 +156,10 @@ def test_measures_of_the_markup_do_not_outlive_it() -> None:
     assert "n_words" not in Extract().apply(measured).columns
 
 
-def test_every_page_of_the_quickstart_but_lists_of_links_has_text() -> None:
+def test_all_pages_of_the_quickstart_but_one_have_text() -> None:
     batch = Extract().apply(as_batch(read(ROOT / "recipes/quickstart/kafka-site.warc.gz", max_record=1 << 26)))
     dropped = batch.filter(~is_kept())
-    assert len(dropped) <= 6
-    assert all("/toc" in url or url.endswith("documentation") for url in dropped["url"])
+    assert len(dropped) <= 1
     assert batch.filter(is_kept())["text"].str.len_bytes().sum() > 4_000_000
 
 
