@@ -17,6 +17,7 @@ import psutil
 from benchmarks.corpus import measure_corpus
 from benchmarks.decontamination import measure_decontamination
 from benchmarks.duplicates import measure_duplicates
+from benchmarks.extraction import measure_extraction
 from benchmarks.figures import Figure
 from benchmarks.fuzz import measure_fuzz
 from benchmarks.parity import measure_parity
@@ -32,6 +33,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "corpus": measure_corpus,
     "decontamination": measure_decontamination,
     "duplicates": measure_duplicates,
+    "extraction": measure_extraction,
     "toxicity": measure_toxicity,
     "fuzz": measure_fuzz,
     "parity": measure_parity,

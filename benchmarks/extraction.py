@@ -1,7 +1,7 @@
-"""Main content of pages: word F1 and pages a CPU-second, ours beside the peers', on hosts that no choice was made on.
+"""Main content of pages: word F1 and pages a CPU-second, ours beside the peers', on held-out hosts.
 
-Ours is measured with the model of the other four fifths of the hosts (`python -m training.extraction` writes it; without
-it that is done here, which takes half an hour). Metadata and payloads are part of what is timed.
+Ours is measured with the model of the other four fifths of the hosts (`python -m training.extraction` writes it;
+without it that is done here, which takes half an hour). Metadata and payloads are part of what is timed.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pathlib import Path
 
 import polars as pl
 import zstandard
+from training.extraction.__main__ import HELD_OUT_MODEL, fit_judged, read_pages
+from training.extraction.gold import GoldPage, gold_pages, word_f1
 
 from benchmarks.figures import Figure
 from benchmarks.samples import SHARED
 from smelt.corpus.document import Document, as_batch
-from training.extraction.__main__ import HELD_OUT_MODEL, fit_judged, read_pages
-from training.extraction.gold import GoldPage, gold_pages, word_f1
 
 WANTED = {"best": (">= 0.855", ">= 200"), "fast": (">= 0.84", ">= 400")}
 PEERS = ("resiliparse", "trafilatura")
@@ -46,14 +46,16 @@ def measure_extraction() -> Iterator[Figure]:
     f1 = {mode: f1_of(pages, done.texts) for mode, done in runs.items()}
     for mode, (wanted_f1, wanted_rate) in WANTED.items():
         yield Figure(f"word F1, {mode}", mean(f1[mode]), "", wanted_f1, {peer: mean(f1[peer]) for peer in PEERS})
-        yield Figure(f"  95% within", 1.96 * standard_error(f1[mode]), "+-", "")
+        yield Figure("  95% within", 1.96 * standard_error(f1[mode]), "+-", "")
         rates = {peer: runs[peer].rate for peer in PEERS}
         yield Figure(f"pages a CPU-second, {mode}", runs[mode].rate, "pages/s", wanted_rate, rates)
     for kind in sorted({page.page_type for page in pages}):
         of_kind = [page.page_type == kind for page in pages]
         found = {mode: mean([x for x, is_kind in zip(f1[mode], of_kind, strict=True) if is_kind]) for mode in f1}
         yield Figure(f"word F1, best, {kind} ({sum(of_kind)})", found.pop("best"), "", "", found)
-    yield Figure("word F1, best, Markdown stripped", mean(f1_of(pages, [MARKUP.sub(" ", x) for x in marked.texts])), "", "")
+    yield Figure(
+        "word F1, best, Markdown stripped", mean(f1_of(pages, [MARKUP.sub(" ", x) for x in marked.texts])), "", ""
+    )
     yield Figure("pages a CPU-second, best, Markdown", marked.rate, "pages/s", ">= 200")
     yield from snippets()
 
@@ -85,7 +87,9 @@ def run(pages: Sequence[GoldPage], mode: str, *, output: str = "text") -> Run:
     started = time.process_time()
     made = op.apply(batch)
     rate = len(pages) / (time.process_time() - started)
-    return Run(made.select(pl.when(pl.col("drop").is_null()).then("text").otherwise(pl.lit(""))).to_series().to_list(), rate)
+    return Run(
+        made.select(pl.when(pl.col("drop").is_null()).then("text").otherwise(pl.lit(""))).to_series().to_list(), rate
+    )
 
 
 def f1_of(pages: Sequence[GoldPage], texts: Sequence[str]) -> list[float]:

@@ -63,7 +63,9 @@ def fit(pages: Sequence[ReadPage], *, both_out_of_fold: bool) -> Fitted:
     rows = [_rows(page, blocks, partial[page.gold.fold]) for page in pages]
     n_first = len(FEATURES)
     fits = [_boost(pages, rows, folds != fold, n_first) for fold in range(FOLDS)]
-    first = [fits[page.gold.fold].predict(x[:, :n_first]).astype(np.float32) for page, x in zip(pages, rows, strict=True)]
+    first = [
+        fits[page.gold.fold].predict(x[:, :n_first]).astype(np.float32) for page, x in zip(pages, rows, strict=True)
+    ]
     trees = _export(_boost(pages, rows, folds >= 0, n_first))
     for page, x, p, lexicons in zip(pages, rows, first, (partial[page.gold.fold] for page in pages), strict=True):
         if len(x):
@@ -148,7 +150,7 @@ def _export(booster: lightgbm.Booster) -> Trees:
     features, limits = np.zeros((len(found), SPLITS), np.int16), np.full((len(found), SPLITS), np.inf, np.float32)
     values = np.zeros((len(found), LEAVES), np.float32)
 
-    def place(node: dict[str, Any], k: int) -> None:
+    def place(tree: int, node: dict[str, Any], k: int) -> None:
         if "split_feature" not in node:
             while k < SPLITS:
                 k = 2 * k + 1
@@ -157,9 +159,9 @@ def _export(booster: lightgbm.Booster) -> Trees:
         limit = np.float32(node["threshold"])
         features[tree, k] = node["split_feature"]
         limits[tree, k] = limit if float(limit) <= node["threshold"] else np.nextafter(limit, np.float32(-np.inf))
-        place(node["left_child"], 2 * k + 1)
-        place(node["right_child"], 2 * k + 2)
+        place(tree, node["left_child"], 2 * k + 1)
+        place(tree, node["right_child"], 2 * k + 2)
 
     for tree, info in enumerate(found):
-        place(info["tree_structure"], 0)
+        place(tree, info["tree_structure"], 0)
     return Trees(features, limits, values)

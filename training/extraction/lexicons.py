@@ -9,7 +9,6 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from smelt.corpus.extract.features import H1, IN_H1
 from smelt.corpus.extract.lexicon import BITS, PHRASE, heading_place, phrase_place, tag_place, token_place
 from smelt.corpus.extract.tags import TAG
 from training.extraction.pages import ReadPage
@@ -18,7 +17,6 @@ EPOCHS, MARKUP_RATE, TEXT_RATE = 4, 0.08, 0.15
 MARKUP_DECAY, TEXT_DECAY = 3e-4, 1e-4
 MOST = 4_096
 HEADINGS = tuple(TAG[f"h{level}"] for level in range(1, 7))
-assert H1 and IN_H1  # the headings' order is that of features.py
 
 
 def learn_lexicons(pages: Sequence[ReadPage], *, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -29,7 +27,14 @@ def learn_lexicons(pages: Sequence[ReadPage], *, seed: int) -> tuple[NDArray[np.
         for number in chance.permutation(len(pages)):
             page = pages[number]
             learn_markup(
-                page.elements, page.tokens, page.blocks, page.y, page.weights, markup, MARKUP_RATE / (1 + epoch), MARKUP_DECAY
+                page.elements,
+                page.tokens,
+                page.blocks,
+                page.y,
+                page.weights,
+                markup,
+                MARKUP_RATE / (1 + epoch),
+                MARKUP_DECAY,
             )
             learn_text(
                 page.elements, page.blocks, page.words, page.y, page.weights, text, TEXT_RATE / (1 + epoch), TEXT_DECAY

@@ -61,6 +61,8 @@ def _shares(weights: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _f1(texts: list[str], y: NDArray[np.float32], gold: str) -> float:
-    ours = Counter(word for text, share in zip(texts, y, strict=True) if share > 0.5 for word in WORD.findall(text.lower()))
+    ours = Counter(
+        word for text, share in zip(texts, y, strict=True) if share > 0.5 for word in WORD.findall(text.lower())
+    )
     theirs = Counter(WORD.findall(gold.lower()))
     return 2 * (ours & theirs).total() / max(ours.total() + theirs.total(), 1) if theirs else 1.0

@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smelt.corpus.measures.kernels import inner
-
 from smelt.corpus.extract.page import Page
 from smelt.corpus.extract.tags import (
     ARIA_HIDDEN,
@@ -31,6 +29,7 @@ from smelt.corpus.extract.tags import (
     find_name,
     is_letter,
 )
+from smelt.corpus.measures.kernels import inner
 
 EQUALS, GREATER, SLASH, QUOTE, APOSTROPHE = b"=>/\"'"
 MAX_VALUE = 400

@@ -38,7 +38,9 @@ def text_classes() -> NDArray[np.uint8]:
     blank = (known & SPACE) > 0
     classes[blank] = BLANK
     classes[~blank & ((known & PUNCTUATION) == 0)] = WORD
-    classes[:128] = [BLANK if chr(c).isspace() else WORD if chr(c).isalnum() or c == ord("_") else 0 for c in range(128)]
+    classes[:128] = [
+        BLANK if chr(c).isspace() else WORD if chr(c).isalnum() or c == ord("_") else 0 for c in range(128)
+    ]
     classes[(known & IDEOGRAPH) > 0] |= WORD | OWN_WORD
     for first, last in UNSPACED:
         classes[first : last + 1] |= WORD | OWN_WORD

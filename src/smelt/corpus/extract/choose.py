@@ -23,7 +23,14 @@ def score_blocks(rows: NDArray[np.float32], n: int, trees: Trees, p: NDArray[np.
 
 @compiled(types.void(ELEMENTS, types.int64, RECORDS, types.int64, SUMMED, FLOATS, ROWS, types.int64))
 def see_context(
-    elements: Any, n_elements: int, blocks: Any, n: int, sums: Any, p: NDArray[np.float32], rows: NDArray[np.float32], at: int
+    elements: Any,
+    n_elements: int,
+    blocks: Any,
+    n: int,
+    sums: Any,
+    p: NDArray[np.float32],
+    rows: NDArray[np.float32],
+    at: int,
 ) -> None:
     """Fills the columns of the second stage."""
     describe_context(elements, n_elements, blocks, n, sums, p, rows, at)

@@ -8,8 +8,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from smelt.corpus.extract.features import ANCESTORS, BESIDES, FAR, ROWS, SUMMED, counting_table, next_around
-from smelt.corpus.extract.page import ELEMENTS, RECORDS
+from smelt.corpus.extract.features import ANCESTORS, BESIDES, FAR, counting_table, next_around
 from smelt.corpus.measures.kernels import GOLDEN, ONE, Table, inner
 
 REACHES = (2, 5, 12, 30)
@@ -18,9 +17,9 @@ CONTEXT: list[str] = [
     "p",
     *(f"p{step:+}" for step in BESIDES),
     *(f"p_within{reach}" for reach in REACHES),
-    *"p_before p_words p_share p_doubt p_most p_alike words_alike".split(),
+    *["p_before", "p_words", "p_share", "p_doubt", "p_most", "p_alike", "words_alike"],
     *(f"p_around{level}_{name}" for level in range(ANCESTORS) for name in ("mean", "share")),
-    *"since_sure until_sure".split(),
+    *["since_sure", "until_sure"],
 ]
 SURE, SURE_WORDS = 0.5, 8
 """A block that counts as surely main content, for the distance to the last and to the next (prototype's values)."""
@@ -48,7 +47,9 @@ def slot_of(table: Table, key: np.uint64) -> int:
 
 
 @inner
-def sum_alike(blocks: Any, n: int, elements: Any, sums: Any, p: NDArray[np.float32], alike: NDArray[np.float32]) -> None:
+def sum_alike(
+    blocks: Any, n: int, elements: Any, sums: Any, p: NDArray[np.float32], alike: NDArray[np.float32]
+) -> None:
     """Fills `alike` (n, 2): probability and words over all blocks whose elements look like a block's."""
     table = counting_table(n)
     totals = np.zeros((len(table.keys), 2), np.float32)
@@ -121,7 +122,14 @@ def write_distances(rows: NDArray[np.float32], at: int, blocks: Any, n: int, p: 
 
 @inner
 def describe_context(
-    elements: Any, n_elements: int, blocks: Any, n: int, sums: Any, p: NDArray[np.float32], rows: NDArray[np.float32], at: int
+    elements: Any,
+    n_elements: int,
+    blocks: Any,
+    n: int,
+    sums: Any,
+    p: NDArray[np.float32],
+    rows: NDArray[np.float32],
+    at: int,
 ) -> None:
     """Fills the columns CONTEXT of `rows`, from column `at` on."""
     expected, alike = sum_up(blocks, n, elements, n_elements, p), np.empty((n, 2), np.float32)

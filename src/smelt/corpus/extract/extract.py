@@ -1,11 +1,11 @@
 """HTML to text: what a page says, without its navigation, advertisements and footers.
 
-    best         ours: blocks from one compiled pass over the bytes (parse.py), chosen by a small learned model in two
-                 stages (features.py, context.py, trees.py); how good and how fast: main-content.json, and
-                 `python -m benchmarks extraction`
-    fast         its first stage alone
-    resiliparse  rules over the document tree (peers.py)
-    trafilatura  rules in Python, an optional extra (peers.py)
+best         ours: blocks from one compiled pass over the bytes (parse.py), chosen by a small learned model in two
+             stages (features.py, context.py, trees.py); how good and how fast: main-content.json, and
+             `python -m benchmarks extraction`
+fast         its first stage alone
+resiliparse  rules over the document tree (peers.py)
+trafilatura  rules in Python, an optional extra (peers.py)
 """
 
 from __future__ import annotations

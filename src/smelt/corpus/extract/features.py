@@ -17,16 +17,51 @@ from smelt.corpus.extract.page import ELEMENTS, RECORDS
 from smelt.corpus.extract.tags import FNV_PRIME, HIDDEN, TAG, TAG_KINDS
 from smelt.corpus.measures.kernels import GOLDEN, ONE, Table, compiled, inner, new_table
 
-CONTAINERS = (
-    "nav header footer aside article main form table ul ol dl figure figcaption blockquote pre li button label section"
-    " dialog details a p td th dd summary fieldset address h1 h2 h3 h4 h5 h6"
-).split()
+CONTAINERS = [
+    "nav",
+    "header",
+    "footer",
+    "aside",
+    "article",
+    "main",
+    "form",
+    "table",
+    "ul",
+    "ol",
+    "dl",
+    "figure",
+    "figcaption",
+    "blockquote",
+    "pre",
+    "li",
+    "button",
+    "label",
+    "section",
+    "dialog",
+    "details",
+    "a",
+    "p",
+    "td",
+    "th",
+    "dd",
+    "summary",
+    "fieldset",
+    "address",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+]
 """Elements of which a block is told whether it lies in one."""
 CONTAINER = np.full(len(TAG_KINDS), -1, np.int64)
 CONTAINER[[TAG[name] for name in CONTAINERS]] = range(len(CONTAINERS))
 H1 = CONTAINERS.index("h1")
 IN_H1, IN_H2, IN_P, IN_LI = (np.uint64(1) << np.uint64(CONTAINERS.index(name)) for name in ("h1", "h2", "p", "li"))
-IN_ARTICLE, IN_MAIN, IN_TABLE = (np.uint64(1) << np.uint64(CONTAINERS.index(name)) for name in ("article", "main", "table"))
+IN_ARTICLE, IN_MAIN, IN_TABLE = (
+    np.uint64(1) << np.uint64(CONTAINERS.index(name)) for name in ("article", "main", "table")
+)
 ANCESTORS = 6
 """Elements around a block that are described, wrappers that hold nothing more left out."""
 REACH = 3
@@ -59,22 +94,73 @@ SUMMED, SCORED, ROWS = (
     types.Array(types.float32, 2, "C"),
 )
 
-OWN = (
-    "words chars link_share chars_per_word commas_per_word sentence_ends digit_share capital_share beyond_ascii links"
-    " breaks strong_share own_word_share ending beginning hidden"
-).split()
-PLACE = (
-    "tag parent_tag grandparent_tag depth words_before blocks_before number blocks_behind since_h1 since_heading"
-    " heading_level words_since_heading heading_of"
-).split()
-LEXICAL = "own_score chain_score least_score most_score parent_score grandparent_score text_score text_mean above equals".split()
-AROUND = "alike words_share link_share words_per_block sentence_ends paragraph_share".split()
-BESIDE = "words link_share text_mean kin".split()
-PAGE = (
-    "words link_share blocks long_blocks paragraph_share in_article in_main h1s h2s list_share table_share sentence_ends"
-    " digit_share text_mean chain_mean chain_most chain_over_mean"
-).split()
-WINDOW = "text_mean words link_share".split()
+OWN = [
+    "words",
+    "chars",
+    "link_share",
+    "chars_per_word",
+    "commas_per_word",
+    "sentence_ends",
+    "digit_share",
+    "capital_share",
+    "beyond_ascii",
+    "links",
+    "breaks",
+    "strong_share",
+    "own_word_share",
+    "ending",
+    "beginning",
+    "hidden",
+]
+PLACE = [
+    "tag",
+    "parent_tag",
+    "grandparent_tag",
+    "depth",
+    "words_before",
+    "blocks_before",
+    "number",
+    "blocks_behind",
+    "since_h1",
+    "since_heading",
+    "heading_level",
+    "words_since_heading",
+    "heading_of",
+]
+LEXICAL = [
+    "own_score",
+    "chain_score",
+    "least_score",
+    "most_score",
+    "parent_score",
+    "grandparent_score",
+    "text_score",
+    "text_mean",
+    "above",
+    "equals",
+]
+AROUND = ["alike", "words_share", "link_share", "words_per_block", "sentence_ends", "paragraph_share"]
+BESIDE = ["words", "link_share", "text_mean", "kin"]
+PAGE = [
+    "words",
+    "link_share",
+    "blocks",
+    "long_blocks",
+    "paragraph_share",
+    "in_article",
+    "in_main",
+    "h1s",
+    "h2s",
+    "list_share",
+    "table_share",
+    "sentence_ends",
+    "digit_share",
+    "text_mean",
+    "chain_mean",
+    "chain_most",
+    "chain_over_mean",
+]
+WINDOW = ["text_mean", "words", "link_share"]
 WINDOWS = (5, 20)
 BESIDES = (-3, -2, -1, 1, 2, 3)
 FEATURES: list[str] = [
@@ -151,7 +237,9 @@ def kin_key(elements: Any, sums: Any, e: int) -> np.uint64:
 
 
 @inner
-def describe_elements(elements: Any, n: int, tokens: NDArray[np.uint32], markup: NDArray[np.float32], sums: Any) -> None:
+def describe_elements(
+    elements: Any, n: int, tokens: NDArray[np.uint32], markup: NDArray[np.float32], sums: Any
+) -> None:
     """What each element is, from its tokens and the elements around it."""
     table = counting_table(n)
     for e in range(n):
@@ -207,7 +295,9 @@ def heading_level(inside: np.uint64) -> int:
 
 
 @inner
-def score_blocks(blocks: Any, n: int, words: NDArray[np.uint32], text: NDArray[np.float32], sums: Any, scores: Any) -> None:
+def score_blocks(
+    blocks: Any, n: int, words: NDArray[np.uint32], text: NDArray[np.float32], sums: Any, scores: Any
+) -> None:
     """Lexicon scores of the blocks, and how many blocks say the same."""
     table = counting_table(n)
     above = np.float32(0)

@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from smelt.corpus.extract.tags import TAG, TAG_KINDS
 from smelt.corpus.measures.kernels import inner
-
-from smelt.corpus.extract.tags import PRE, TAG, TAG_KINDS, TAG_STYLES
 
 UL, OL, LI, TR, TD, TH, TABLE, QUOTE, PRE_TAG, DT, DD = (
     TAG[name] for name in ("ul", "ol", "li", "tr", "td", "th", "table", "blockquote", "pre", "dt", "dd")

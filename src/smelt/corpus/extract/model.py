@@ -85,14 +85,13 @@ def shipped_model() -> Model:
 
 
 def _trees(arrays: dict[str, NDArray[np.generic]], stage: str) -> Trees:
-    features, limits, values = (
-        np.ascontiguousarray(arrays[f"{stage}.{name}"], kind)
-        for name, kind in (("features", np.int16), ("limits", np.float32), ("values", np.float32))
-    )
+    features = np.ascontiguousarray(arrays[f"{stage}.features"], np.int16)
+    limits = np.ascontiguousarray(arrays[f"{stage}.limits"], np.float32)
+    values = np.ascontiguousarray(arrays[f"{stage}.values"], np.float32)
     n = len(values)
     if features.shape != (n, SPLITS) or limits.shape != (n, SPLITS) or values.shape != (n, LEAVES):
         raise ValueError(f"trees of another depth than {DEPTH}")
-    return Trees(*(_frozen(array) for array in (features, limits, values)))
+    return Trees(_frozen(features), _frozen(limits), _frozen(values))
 
 
 def _frozen(array: NDArray[Value]) -> NDArray[Value]:

@@ -27,8 +27,8 @@ none goes beyond 200."""
 MAX_BYTES = 64 * 2**20
 MAX_MARKUP = 2_000_000
 """Tags and comments in one page. With `MAX_BYTES` it bounds what a page takes: about 1 GiB, and seconds."""
-MAX_BLOCKS = 50_000
-"""Blocks in one page: 60 MB of features. The largest real page at hand has 10,000."""
+MAX_BLOCKS = 100_000
+"""Blocks in one page: 80 MB of features. The largest real page at hand has 10,000."""
 
 ELEMENT = np.dtype(
     [
@@ -84,9 +84,7 @@ STATE = np.dtype(
         ("title_end", np.int64),
     ]
 )
-ELEMENTS, PIECES, RECORDS, STATES = (
-    types.Array(from_dtype(dtype), 1, "C") for dtype in (ELEMENT, PIECE, BLOCK, STATE)
-)
+ELEMENTS, PIECES, RECORDS, STATES = (types.Array(from_dtype(dtype), 1, "C") for dtype in (ELEMENT, PIECE, BLOCK, STATE))
 """Numba's types of them; `RECORDS` are blocks."""
 
 

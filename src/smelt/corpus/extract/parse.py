@@ -19,7 +19,6 @@ from smelt.corpus.extract.tags import (
     BLOCK,
     FNV_BASIS,
     FNV_PRIME,
-    HIDDEN,
     IS_SPACE,
     LOWER,
     RAW,
@@ -42,11 +41,17 @@ HASHES = types.Array(types.uint32, 1, "C")
 
 ITEM, DEFINITION, CELL, ROW, SECTION = 1, 2, 3, 4, 5
 FAMILY = np.zeros(len(TAG_KINDS), np.uint8)
-for _names, _family in (("li", ITEM), ("dd dt", DEFINITION), ("td th", CELL), ("tr", ROW), ("thead tbody tfoot", SECTION)):
+for _names, _family in (
+    ("li", ITEM),
+    ("dd dt", DEFINITION),
+    ("td th", CELL),
+    ("tr", ROW),
+    ("thead tbody tfoot", SECTION),
+):
     FAMILY[[TAG[name] for name in _names.split()]] = _family
 """Elements that the next of their family closes, if nothing in `walls` stands between."""
 IS_TABLE_PART = np.zeros(len(TAG_KINDS), np.bool_)
-IS_TABLE_PART[[TAG[name] for name in "table thead tbody tfoot tr td th".split()]] = True
+IS_TABLE_PART[[TAG[name] for name in ["table", "thead", "tbody", "tfoot", "tr", "td", "th"]]] = True
 IS_CELL = FAMILY == CELL
 IS_LOOSE = np.zeros(len(TAG_KINDS), np.bool_)
 IS_LOOSE[[TAG[name] for name in ("div", "p", "address")]] = True

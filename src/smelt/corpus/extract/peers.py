@@ -28,6 +28,7 @@ _NESTING = re.compile(
 """Tags other than those that hold nothing or may be left open; whether one closes is in its groups."""
 _LONG_TAG = re.compile(r"<[a-z][^<>]{40000,}", re.IGNORECASE)  # 20,000 attributes of a letter each
 
+
 def resiliparse_text(html: str) -> str | Drop:
     """The main text of a page by resiliparse; "" where there is none."""
     from resiliparse.extract.html2text import extract_plain_text
@@ -50,7 +51,9 @@ def trafilatura_text(html: str, *, is_markdown: bool) -> str | Drop:
     if danger is not None:
         return danger
     output = "markdown" if is_markdown else "txt"
-    return trafilatura.extract(html, output_format=output, include_links=is_markdown, include_formatting=is_markdown) or ""
+    return (
+        trafilatura.extract(html, output_format=output, include_links=is_markdown, include_formatting=is_markdown) or ""
+    )
 
 
 def need_trafilatura() -> None:

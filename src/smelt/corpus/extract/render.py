@@ -17,9 +17,9 @@ from numba import from_dtype, types
 from numpy.typing import NDArray
 
 from smelt.corpus.extract.characters import BLANK, WIDE, next_character
-from smelt.corpus.extract.layout import ORDINAL, HELD, Layout, layout_of, number_places
+from smelt.corpus.extract.layout import HELD, ORDINAL, Layout, layout_of, number_places
 from smelt.corpus.extract.page import ELEMENTS, PIECES, RECORDS
-from smelt.corpus.extract.tags import CODE, EMPHASIS, IS_SPACE, PRE, STRONG, is_digit, is_letter
+from smelt.corpus.extract.tags import CODE, EMPHASIS, IS_SPACE, STRONG, is_digit, is_letter
 from smelt.corpus.measures.kernels import BYTES, compiled, inner
 
 WRITER = np.dtype(
@@ -128,7 +128,7 @@ def put_link_end(source: Source) -> None:
         if data[at] == AMPERSAND and data[following - 1] != SEMICOLON:
             code, following = AMPERSAND, at + 1  # ?a=1&copy=2
         if code <= SPACE or code == OPEN_PAREN or code == CLOSE_PAREN:
-            if code > 0 and not IS_SPACE[code] or code == SPACE:
+            if (code > 0 and not IS_SPACE[code]) or code == SPACE:
                 put(source, PERCENT)
                 put(source, HEX[code >> 4])
                 put(source, HEX[code & 15])
@@ -464,7 +464,9 @@ def render(
     places = number_places(elements, n_elements, blocks, n, keep)
     source = Source(data, classes, elements, pieces, places, is_markdown, out, writers[0])
     writer = source.writer
-    writer.at = writer.last = writer.space = writer.breaks = writer.style = writer.link = writer.quotes = writer.indent = 0
+    writer.at = writer.last = writer.space = writer.breaks = writer.style = writer.link = writer.quotes = (
+        writer.indent
+    ) = 0
     before, table, last, last_end = layout_of(elements, 0, places), 0, blocks[0], blocks[0]
     is_first = True
     for i in range(n):

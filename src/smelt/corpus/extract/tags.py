@@ -14,16 +14,91 @@ from numpy.typing import NDArray
 
 from smelt.corpus.measures.kernels import inner
 
-BLOCKS = (
-    "html head body div p h1 h2 h3 h4 h5 h6 ul ol li dl dt dd table tbody thead tfoot tr td th caption nav header footer"
-    " aside article main section form fieldset legend figure figcaption blockquote pre address center details summary"
-    " dialog hgroup menu hr option video audio title"
-).split()
-VOIDS = "br img input link meta area base col embed param source track wbr".split()
-RAWS = "script style textarea iframe noembed noframes xmp".split()
-SKIPPED = "noscript svg template select canvas math object".split()
+BLOCKS = [
+    "html",
+    "head",
+    "body",
+    "div",
+    "p",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "ul",
+    "ol",
+    "li",
+    "dl",
+    "dt",
+    "dd",
+    "table",
+    "tbody",
+    "thead",
+    "tfoot",
+    "tr",
+    "td",
+    "th",
+    "caption",
+    "nav",
+    "header",
+    "footer",
+    "aside",
+    "article",
+    "main",
+    "section",
+    "form",
+    "fieldset",
+    "legend",
+    "figure",
+    "figcaption",
+    "blockquote",
+    "pre",
+    "address",
+    "center",
+    "details",
+    "summary",
+    "dialog",
+    "hgroup",
+    "menu",
+    "hr",
+    "option",
+    "video",
+    "audio",
+    "title",
+]
+VOIDS = ["br", "img", "input", "link", "meta", "area", "base", "col", "embed", "param", "source", "track", "wbr"]
+RAWS = ["script", "style", "textarea", "iframe", "noembed", "noframes", "xmp"]
+SKIPPED = ["noscript", "svg", "template", "select", "canvas", "math", "object"]
 """What they hold is not shown, or is no text."""
-INLINES = "span a b i em strong u small sub sup font time button label code kbd samp tt abbr cite q s del ins mark var".split()
+INLINES = [
+    "span",
+    "a",
+    "b",
+    "i",
+    "em",
+    "strong",
+    "u",
+    "small",
+    "sub",
+    "sup",
+    "font",
+    "time",
+    "button",
+    "label",
+    "code",
+    "kbd",
+    "samp",
+    "tt",
+    "abbr",
+    "cite",
+    "q",
+    "s",
+    "del",
+    "ins",
+    "mark",
+    "var",
+]
 TAGS = ("", *BLOCKS, *VOIDS, *RAWS, *SKIPPED, *INLINES)
 TAG = {name: number for number, name in enumerate(TAGS)}
 
@@ -66,7 +141,11 @@ def _table(numbers: dict[str, int], n_slots: int) -> tuple[NDArray[np.uint64], N
 
 CLASS, ID, ROLE, ITEMPROP, STYLE, HIDDEN_ATTRIBUTE, ARIA_HIDDEN, TESTID, ARIA_LABEL, HREF = range(1, 11)
 ATTRIBUTES = dict(
-    zip("class id role itemprop style hidden aria-hidden data-testid aria-label href".split(), range(1, 11), strict=True)
+    zip(
+        ["class", "id", "role", "itemprop", "style", "hidden", "aria-hidden", "data-testid", "aria-label", "href"],
+        range(1, 11),
+        strict=True,
+    )
 )
 TAG_KEYS, TAG_NUMBERS = _table({name: number for name, number in TAG.items() if name}, 512)
 ATTRIBUTE_KEYS, ATTRIBUTE_NUMBERS = _table(ATTRIBUTES, 64)
