@@ -10,10 +10,10 @@ What is done, in this order; each is counted, and a text that needs none comes b
     invisible     zero-width and bidi characters go, except where a script needs them: ZWNJ in Persian, ZWJ in Indic
                   and emoji, ZWSP in Khmer, marks of direction in texts with right-to-left letters (never overrides,
                   which show another text than there is: Boucher and Anderson 2021)
-    composition   NFC: one form for what looks the same. Never NFKC, which changes what is said: x² becomes x2, ① becomes
-                  1, and half of Chinese punctuation turns into ASCII
-    readings      構(gòu)建 becomes 构建: copies of simplified text in which single characters were made traditional with
-                  their reading behind them, against copying
+    composition   NFC: one form for what looks the same. Never NFKC, which changes what is said: x² becomes x2, ①
+                  becomes 1, and half of Chinese punctuation turns into ASCII
+    readings      構(gòu)建 becomes 构建: copies of simplified text in which single characters were made traditional
+                  with their reading behind them, against copying
 
 A reading is taken out only where the damage is certain: the character is traditional and what stands in brackets is a
 reading of it, several times in a text whose other characters are simplified. 乾（qián） in a text on the Book of
@@ -171,8 +171,8 @@ def _without_mojibake(done: Repaired) -> Repaired:
 
 
 def _line_without_mojibake(line: str) -> str:
-    fixed = LATIN.sub(_chinese, line)
-    return fix_encoding(fixed, FIXES) if is_bad(fixed) else fixed
+    fixed = fix_encoding(line, FIXES) if is_bad(line) else line
+    return LATIN.sub(_chinese, line) if fixed == line else fixed
 
 
 def _chinese(match: re.Match[str]) -> str:

@@ -92,7 +92,7 @@ def _title(markup: Markup) -> str | None:
     sites = {_words_key(site) for site in markup.meta(*SITES)}
     headlines = [
         text
-        for _, text in list(elements(markup.body, "h1"))[:HEADLINES]
+        for _, text in islice(elements(markup.body, "h1"), HEADLINES)
         if 0 < len(text) <= TITLE_CHARACTERS and _words_key(text) not in sites
     ]
     if not declared:
