@@ -17,6 +17,7 @@ import psutil
 from benchmarks.corpus import measure_corpus
 from benchmarks.decontamination import measure_decontamination
 from benchmarks.figures import Figure
+from benchmarks.metadata import measure_metadata
 from benchmarks.quickstart import measure_quickstart
 from benchmarks.toxicity import measure_toxicity
 from smelt.core.meter import library_versions
@@ -27,6 +28,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "corpus": measure_corpus,
     "decontamination": measure_decontamination,
     "toxicity": measure_toxicity,
+    "metadata": measure_metadata,
 }
 
 

@@ -13,7 +13,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smelt.corpus.clean.repair import INVISIBLE, Repair, damaged_share, reading_share, repair
+from smelt.corpus.clean.repair import INVISIBLE, Repair, Repaired, damaged_share, reading_share, repair
 from smelt.corpus.document import Document, Drop, as_batch
 
 WHOLE = [

@@ -46,7 +46,7 @@ PAGES = {
         'type="application/ld+json"',
     ),
     "next": script(
-        {"props": {"a": {"content": FIRST}, "b": {"content": SECOND}, "c": {"summary": "x y " * 60}}},
+        {"props": {"a": {"content": FIRST * 2}, "b": {"content": SECOND * 2}, "c": {"summary": "x y " * 60}}},
         'id="__NEXT_DATA__"',
     ),
     "noscript": f"<body><noscript><p>{FIRST}</p></noscript><noscript><p>{SECOND}</p></noscript>",

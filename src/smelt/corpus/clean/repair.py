@@ -25,6 +25,7 @@ from __future__ import annotations
 import html as entities
 import re
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar
@@ -171,8 +172,8 @@ def _without_mojibake(done: Repaired) -> Repaired:
 
 
 def _line_without_mojibake(line: str) -> str:
-    fixed = fix_encoding(line, FIXES) if is_bad(line) else line
-    return LATIN.sub(_chinese, line) if fixed == line else fixed
+    fixed = LATIN.sub(_chinese, line)
+    return fix_encoding(fixed, FIXES) if is_bad(fixed) else fixed
 
 
 def _chinese(match: re.Match[str]) -> str:
@@ -180,6 +181,9 @@ def _chinese(match: re.Match[str]) -> str:
     raw = match[0].encode("latin-1")
     leads, is_varied = raw[::2], len(set(raw)) > 2  # ×××× stands for digits that were left out
     is_common = all(0xB0 <= lead <= 0xD7 or lead in (0xA1, 0xA3) for lead in leads) and max(leads) >= 0xB0
+    with suppress(UnicodeDecodeError):  # what is valid UTF-8 is UTF-8, and ftfy's
+        raw.decode()
+        return match[0]
     try:
         return raw.decode("gb2312") if is_common and is_varied and len(raw) % 2 == 0 else match[0]
     except UnicodeDecodeError:

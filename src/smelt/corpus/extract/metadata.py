@@ -123,10 +123,10 @@ def _without_site(declared: list[str], sites: set[str]) -> str:
     parts = _SEPARATOR.split(title)
     if len(parts) == 1:
         return title
-    if _words_key(parts[-1]) in sites or len(parts[-1]) < len(parts[0]):
-        return title[: title.rindex(parts[-1])].rstrip(_EDGES) or title
     if _words_key(parts[0]) in sites:
         return title[len(parts[0]) :].lstrip(_EDGES) or title
+    if _words_key(parts[-1]) in sites or len(parts[-1]) < len(parts[0]):
+        return title[: title.rindex(parts[-1])].rstrip(_EDGES) or title
     return title
 
 
