@@ -22,6 +22,7 @@ from benchmarks.figures import Figure
 from benchmarks.fuzz import measure_fuzz
 from benchmarks.parity import measure_parity
 from benchmarks.language import measure_language
+from benchmarks.metadata import measure_metadata
 from benchmarks.quickstart import measure_quickstart
 from benchmarks.scoring import measure_scoring
 from benchmarks.toxicity import measure_toxicity
@@ -39,6 +40,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "parity": measure_parity,
     "language": measure_language,
     "scoring": measure_scoring,
+    "metadata": measure_metadata,
 }
 
 

@@ -10,10 +10,10 @@ What is done, in this order; each is counted, and a text that needs none comes b
     invisible     zero-width and bidi characters go, except where a script needs them: ZWNJ in Persian, ZWJ in Indic
                   and emoji, ZWSP in Khmer, marks of direction in texts with right-to-left letters (never overrides,
                   which show another text than there is: Boucher and Anderson 2021)
-    composition   NFC: one form for what looks the same. Never NFKC, which changes what is said: x² becomes x2, ① becomes
-                  1, and half of Chinese punctuation turns into ASCII
-    readings      構(gòu)建 becomes 构建: copies of simplified text in which single characters were made traditional with
-                  their reading behind them, against copying
+    composition   NFC: one form for what looks the same. Never NFKC, which changes what is said: x² becomes x2, ①
+                  becomes 1, and half of Chinese punctuation turns into ASCII
+    readings      構(gòu)建 becomes 构建: copies of simplified text in which single characters were made traditional
+                  with their reading behind them, against copying
 
 A reading is taken out only where the damage is certain: the character is traditional and what stands in brackets is a
 reading of it, several times in a text whose other characters are simplified. 乾（qián） in a text on the Book of
@@ -25,6 +25,7 @@ from __future__ import annotations
 import html as entities
 import re
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar
@@ -180,6 +181,9 @@ def _chinese(match: re.Match[str]) -> str:
     raw = match[0].encode("latin-1")
     leads, is_varied = raw[::2], len(set(raw)) > 2  # ×××× stands for digits that were left out
     is_common = all(0xB0 <= lead <= 0xD7 or lead in (0xA1, 0xA3) for lead in leads) and max(leads) >= 0xB0
+    with suppress(UnicodeDecodeError):  # what is valid UTF-8 is UTF-8, and ftfy's
+        raw.decode()
+        return match[0]
     try:
         return raw.decode("gb2312") if is_common and is_varied and len(raw) % 2 == 0 else match[0]
     except UnicodeDecodeError:

@@ -283,7 +283,7 @@ def _marked(markup: Markup) -> Iterator[str]:
 
 def _visible(markup: Markup) -> Iterator[str]:
     """Dates in words around the headline, behind it first."""
-    headline = max(markup.body.find("<h1"), markup.body.find("<H1"), 0)
+    headline = max(markup.body.find("<h1"), 0)
     yield from _dates_in(markup.body[headline : headline + NEAR_AFTER])
     yield from _dates_in(markup.body[max(headline - NEAR_BEFORE, 0) : headline])
 

@@ -19,7 +19,9 @@ TAG_CHARACTERS = 4_096
 """A tag with its attributes; longer ones hold pictures and programs (taste)."""
 HEAD_CHARACTERS = 400_000
 """Of 1,497 pages one has its last meta tag behind this: some inline a style sheet in front of them."""
-BODY_CHARACTERS = 150_000
+BODY_CHARACTERS = 100_000
+BARE_CHARACTERS = 20_000
+"""Of a page without head and body, read as both."""
 TAGS = 1_000
 """Tags of a kind that are tried in a page."""
 MARKS, MARK_CHARACTERS = 300, 400
@@ -34,7 +36,6 @@ Object = Mapping[str, Any]
 
 _ATTRIBUTE = re.compile(r"""([\w:.-]{1,60})\s{0,9}=\s{0,9}(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 _TAG_END = re.compile(r"""(?:[^>"']|"[^"]*"|'[^']*')*+>""")
-_SCRIPT_END = re.compile(r"</script", re.IGNORECASE)
 _UNSEEN = re.compile(
     r"<(?:script|style|svg|template|noscript)\b.*?(?:</(?:script|style|svg|template|noscript)\b[^>]*>|\Z)",
     re.IGNORECASE | re.DOTALL,
@@ -70,22 +71,21 @@ def read_markup(html: str) -> Markup:
     >>> read_markup('<html lang=en><meta name="Author" content="Ada"><title>Ore &amp; coke</title>').title
     'Ore & coke'
     """
-    end = _end_of_head(html)
-    head = html[:end]
+    head, body = _parts(html)
     opening = next(tags(head, "html"), None)
     attributes = {} if opening is None else opening[0]
     return Markup(
-        metas=_metas(head, html[end : end + BODY_CHARACTERS]),
+        metas=_metas(head, body),
         objects=json_ld(html),
         title=next((text for _, text in elements(head, "title") if text), None),
         language=attributes.get("lang") or attributes.get("xml:lang"),
-        body=html[end : end + BODY_CHARACTERS],
+        body=body,
     )
 
 
 def tags(html: str, name: str) -> Iterator[tuple[dict[str, str], int]]:
-    """The attributes of each tag of a name, and where the tag ends. Names are written in one case, as people do."""
-    for place in places(html, f"<{name}") or places(html, f"<{name.upper()}"):
+    """The attributes of each tag of a name, and where the tag ends. `name` is in lower case, as is `html`'s."""
+    for place in places(html, f"<{name}"):
         inside = place + 1 + len(name)
         if html[inside : inside + 1].isalnum():
             continue
@@ -97,11 +97,9 @@ def tags(html: str, name: str) -> Iterator[tuple[dict[str, str], int]]:
 def elements(html: str, name: str) -> Iterator[tuple[dict[str, str], str]]:
     """The attributes and the text of each element of a name that holds no other of the name."""
     for attributes, start in tags(html, name):
-        closing = f"</{name}"
-        window = html[start : start + TAG_CHARACTERS]
-        end = max(window.find(closing), window.find(closing.upper()))
+        end = html.find(f"</{name}", start, start + TAG_CHARACTERS)
         if end >= 0:
-            yield attributes, text_of(window[:end])
+            yield attributes, text_of(html[start:end])
 
 
 def marked_tags(html: str, *words: str) -> Iterator[tuple[dict[str, str], int]]:
@@ -117,14 +115,13 @@ def marked_tags(html: str, *words: str) -> Iterator[tuple[dict[str, str], int]]:
                 yield attributes, end
 
 
-def places(html: str, literal: str, limit: int = TAGS) -> list[int]:
+def places(html: str, literal: str, limit: int = TAGS) -> Iterator[int]:
     """Where a literal stands, the first `limit` times."""
-    found: list[int] = []
     place = html.find(literal)
-    while place >= 0 and len(found) < limit:
-        found.append(place)
+    while place >= 0 and limit:
+        yield place
+        limit -= 1
         place = html.find(literal, place + len(literal))
-    return found
 
 
 def attributes_of(tag: str) -> dict[str, str]:
@@ -163,10 +160,10 @@ def json_scripts(html: str, mark: str) -> Iterator[str]:
         start = html.find(">", place, place + TAG_CHARACTERS) + 1
         if opening < 0 or start == 0 or html[opening + 1 : opening + 7].lower() != "script":
             continue
-        end = _SCRIPT_END.search(html, start, start + left)
-        if end is not None:
-            left -= end.start() - start
-            yield html[start : end.start()]
+        end = html.find("</script", start, start + left)
+        if end >= 0:
+            left -= end - start
+            yield html[start:end]
 
 
 def parse_json(text: str) -> object:
@@ -212,12 +209,18 @@ def _collect(value: object, found: list[Object], depth: int) -> None:
             _collect(inner, found, depth - 1)
 
 
-def _end_of_head(html: str) -> int:
-    for mark in ("</head", "<body", "</HEAD", "<BODY"):
-        place = html.find(mark, 0, HEAD_CHARACTERS)
-        if place >= 0:
-            return place
-    return min(len(html), 20_000)  # no head: old pages put their tags at the top
+def _parts(html: str) -> tuple[str, str]:
+    """The head of a page and the part of its body that is looked at; its start is both where there is no border."""
+    if "<TITLE" in html[:BARE_CHARACTERS] or "<META" in html[:BARE_CHARACTERS]:
+        html = _SHOUTED.sub(lambda tag: tag[0].lower(), html[: HEAD_CHARACTERS + BODY_CHARACTERS])
+    end = max(html.find("</head", 0, HEAD_CHARACTERS), html.find("<body", 0, HEAD_CHARACTERS))
+    if end < 0:
+        return html[:BARE_CHARACTERS], html[:BODY_CHARACTERS]
+    return html[:end], html[end : end + BODY_CHARACTERS]
+
+
+_SHOUTED = re.compile(r"</?[A-Z][A-Z0-9]*")
+"""Tags as they were written in the nineties."""
 
 
 def _metas(head: str, body: str) -> dict[str, list[str]]:

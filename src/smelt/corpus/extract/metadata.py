@@ -92,7 +92,7 @@ def _title(markup: Markup) -> str | None:
     sites = {_words_key(site) for site in markup.meta(*SITES)}
     headlines = [
         text
-        for _, text in list(elements(markup.body, "h1"))[:HEADLINES]
+        for _, text in islice(elements(markup.body, "h1"), HEADLINES)
         if 0 < len(text) <= TITLE_CHARACTERS and _words_key(text) not in sites
     ]
     if not declared:
@@ -123,10 +123,10 @@ def _without_site(declared: list[str], sites: set[str]) -> str:
     parts = _SEPARATOR.split(title)
     if len(parts) == 1:
         return title
-    if _words_key(parts[-1]) in sites or len(parts[-1]) < len(parts[0]):
-        return title[: title.rindex(parts[-1])].rstrip(_EDGES) or title
     if _words_key(parts[0]) in sites:
         return title[len(parts[0]) :].lstrip(_EDGES) or title
+    if _words_key(parts[-1]) in sites or len(parts[-1]) < len(parts[0]):
+        return title[: title.rindex(parts[-1])].rstrip(_EDGES) or title
     return title
 
 

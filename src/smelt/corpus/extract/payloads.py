@@ -191,8 +191,9 @@ def _unscripted(html: str) -> str:
     for name in ("noscript", "template"):
         for place in places(html, f"<{name}", POSTS):
             start, end = html.find(">", place) + 1, html.find(f"</{name}", place)
-            if 0 < start < end:
-                parts.append(html[start:end])
+            if start == 0 or end < 0:
+                break
+            parts.append(html[start:end])
     return "\n".join(part for part in parts if len(part) >= ENOUGH_CHARACTERS and _PROSE.search(part))
 
 
