@@ -1,8 +1,8 @@
 """Wikitext to text: the prose of an article, its headings and lists as Markdown.
 
 Templates, tables, references, files, categories and links to other languages are left out; the words of links stay.
-The parsing is wikitextparser's, 1.4 MB/s where mwparserfromhell has 0.9; both take minutes on pages made for it, so
-that this runs apart (apart.py). Of words that are told for several Chinese scripts,
+The parsing is wikitextparser's, 1.4 MB/s where mwparserfromhell has 0.9; both are quadratic on pages made for it,
+so that this runs apart (apart.py). Of words that are told for several Chinese scripts,
 `-{zh-hans:计算机;zh-hant:電腦}-`, the simplified are taken.
 """
 
