@@ -12,13 +12,14 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
-from pipeline_runs import artifact_bytes, kill_while_running, smelt
+from pipeline_runs import artifact_bytes, kill_while_running, ray_cluster, smelt
 from smelt.core.store import Store
 from smelt.core.work import Inline
 from smelt.corpus.corpus import Corpus
 from smelt.corpus.duplicates import documents, partitions, signatures
 from smelt.corpus.duplicates.steps import Dedup, Existing
 from smelt.corpus.steps import Read
+from smelt.errors import InputError
 
 METHODS = ("exact", "near", "lines", "paragraphs", "substring")
 Row = dict[str, Any]
@@ -257,9 +258,14 @@ def test_a_folder_that_a_command_wrote_is_an_older_corpus(tmp_path: Path) -> Non
     smelt("dedup", tmp_path / "b.jsonl", "-o", tmp_path / "B", "--against", tmp_path / "A", *options)
     assert len(pl.read_parquet(tmp_path / "B/kept/*.parquet")) == 3
     assert len(pl.read_parquet(tmp_path / "B/dropped/*.parquet")) == 3
-    moved = Existing(folder=str(tmp_path / "A"))
+    before = Existing(folder=str(tmp_path / "A")).fingerprint
     (tmp_path / "A").rename(tmp_path / "C")
-    assert Existing(folder=str(tmp_path / "C")).fingerprint == moved.fingerprint
+    assert Existing(folder=str(tmp_path / "C")).fingerprint == before
+
+
+def test_a_folder_that_holds_no_corpus_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is no corpus"):
+        Existing(folder=str(tmp_path)).files()
 
 
 # ---- settings
@@ -347,9 +353,8 @@ def recipe(folder: Path, method: str) -> Path:
     return folder / "r.toml"
 
 
-@pytest.mark.parametrize("method", ["near", "substring"])
-def test_a_dedup_killed_twice_resumes_to_the_same_bytes(tmp_path: Path, method: str) -> None:
-    killed_and_resumed(tmp_path, method, kills=2, seed=15)
+def test_a_dedup_killed_twice_resumes_to_the_same_bytes(tmp_path: Path) -> None:
+    killed_and_resumed(tmp_path, "near", kills=2, seed=15)
 
 
 @pytest.mark.slow
@@ -366,3 +371,18 @@ def killed_and_resumed(folder: Path, method: str, *, kills: int, seed: int) -> N
     assert any(stopped)
     smelt(*arguments)
     assert artifact_bytes(folder / "killed") == artifact_bytes(folder / "whole")
+
+
+@pytest.mark.ray
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_ray_makes_the_same_corpora(tmp_path: Path) -> None:
+    for method in METHODS:
+        (tmp_path / method).mkdir()
+        path = recipe(tmp_path / method, method)
+        smelt("run", path, "--store", tmp_path / "here", "--no-report", "--workers", "1")
+    with ray_cluster() as address:
+        for method in METHODS:
+            path = tmp_path / method / "r.toml"
+            smelt("run", path, "--store", tmp_path / "ray", "--no-report", "--on", "ray", RAY_ADDRESS=address)
+    assert artifact_bytes(tmp_path / "ray") == artifact_bytes(tmp_path / "here")
