@@ -17,6 +17,7 @@ from smelt.laws.derive import derive_law
 from smelt.laws.law import Law
 from smelt.plans.budget import Budget
 from smelt.plans.plan import make_plan
+from smelt.report.duplicates import threshold_figure
 from smelt.report.law import law_section
 from smelt.report.page import render_report
 from smelt.report.plan import plan_facts

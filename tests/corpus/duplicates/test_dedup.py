@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline_runs import artifact_bytes, kill_while_running, ray_cluster, smelt
+from smelt.core.recipe import Recipe
 from smelt.core.store import Store
 from smelt.core.work import Inline
 from smelt.corpus.corpus import Corpus
@@ -271,6 +273,27 @@ def test_a_folder_that_holds_no_corpus_is_refused(tmp_path: Path) -> None:
 # ---- settings
 
 
+def test_a_list_of_inputs_names_several_tables(tmp_path: Path) -> None:
+    text = """
+    [a]
+    step = "read"
+    paths = "a.jsonl"
+    [b]
+    step = "read"
+    paths = "a.jsonl"
+    format = "jsonl"
+    [unique]
+    step = "dedup"
+    corpus = "a"
+    against = ["a", "b"]
+    """
+    read(tmp_path, "a", [{"text": "t"}])
+    (tmp_path / "r.toml").write_text(text)
+    steps = Recipe.load(tmp_path / "r.toml").steps
+    assert steps["unique"].inputs == {"corpus": steps["a"], "against.0": steps["a"], "against.1": steps["b"]}
+    assert list(steps) == ["a", "b", "unique"]
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -365,9 +388,11 @@ def test_a_dedup_killed_ten_times_resumes_to_the_same_bytes(tmp_path: Path, meth
 
 def killed_and_resumed(folder: Path, method: str, *, kills: int, seed: int) -> None:
     chance, path = random.Random(seed), recipe(folder, method)
+    started = time.perf_counter()
     smelt("run", path, "--store", folder / "whole", "--no-report", "--workers", "1")
+    seconds = time.perf_counter() - started
     arguments = ("run", path, "--store", folder / "killed", "--no-report", "--workers", "1")
-    stopped = [kill_while_running(*arguments, after=chance.uniform(1.5, 3.5)) for _ in range(kills)]
+    stopped = [kill_while_running(*arguments, after=seconds * chance.uniform(0.35, 0.7)) for _ in range(kills)]
     assert any(stopped)
     smelt(*arguments)
     assert artifact_bytes(folder / "killed") == artifact_bytes(folder / "whole")
