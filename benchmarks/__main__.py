@@ -20,9 +20,9 @@ from benchmarks.duplicates import measure_duplicates
 from benchmarks.extraction import measure_extraction
 from benchmarks.figures import Figure
 from benchmarks.fuzz import measure_fuzz
-from benchmarks.parity import measure_parity
 from benchmarks.language import measure_language
 from benchmarks.metadata import measure_metadata
+from benchmarks.parity import measure_parity
 from benchmarks.quickstart import measure_quickstart
 from benchmarks.scoring import measure_scoring
 from benchmarks.toxicity import measure_toxicity

@@ -17,6 +17,7 @@ from smelt.laws.derive import derive_law
 from smelt.laws.law import Law
 from smelt.plans.budget import Budget
 from smelt.plans.plan import make_plan
+from smelt.report.duplicates import threshold_figure
 from smelt.report.law import law_section
 from smelt.report.page import render_report
 from smelt.report.plan import plan_facts
@@ -247,3 +248,13 @@ def test_ids_are_unique_and_links_lead_somewhere(page: Page) -> None:
 
 def test_the_same_artifacts_give_the_same_page(artifacts: Artifacts, html: str) -> None:
     assert render_report(artifacts, title="quick & <start>") == html
+
+
+def test_the_curve_of_thresholds_is_that_of_its_file(tmp_path: Path, artifacts: dict[str, Artifact]) -> None:
+    curve = {"jaccard": 0.8, "thresholds": [0.7, 0.8, 0.9], "dropped": [9, 7, 2], "found": [0.9, 0.99, 1.0]}
+    (tmp_path / "thresholds.json").write_text(json.dumps(curve))
+    figure = threshold_figure(Corpus(tmp_path, artifacts["unique"].manifest))
+    assert figure is not None
+    assert [trace["y"] for trace in figure.traces] == [[9, 7], [7, 2], [7]]
+    assert "At 0.8" in figure.summary
+    assert threshold_figure(Corpus(tmp_path / "elsewhere", artifacts["unique"].manifest)) is None

@@ -10,7 +10,6 @@ that was killed goes on where it was. The result is then laid where the user wan
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from pydantic import JsonValue, ValidationError
 from smelt.cli.console import Follower
 from smelt.cli.run import choose_runner
 from smelt.core.artifact import MANIFEST
-from smelt.core.shards import write_whole
+from smelt.core.shards import link_whole, write_whole
 from smelt.core.step import Step
 from smelt.core.store import Store
 from smelt.corpus.corpus import KEPT, Corpus
@@ -158,7 +157,7 @@ def lay_out(corpus: Corpus, output: Path, columns: Sequence[str] | None) -> None
     names = [*corpus.manifest.files, MANIFEST]  # the manifest too, last: what it is and where it came from goes along
     shutil.rmtree(output, ignore_errors=True)  # checked before: it is ours
     for name in names:
-        _link(corpus.folder / name, output / name)
+        link_whole(corpus.folder / name, output / name)
 
 
 def _write_documents(corpus: Corpus, output: Path, columns: Sequence[str] | None) -> None:
@@ -173,15 +172,6 @@ def _write_documents(corpus: Corpus, output: Path, columns: Sequence[str] | None
             documents.sink_parquet(path)
         else:
             documents.sink_ndjson(path, compression=PACKINGS[output.suffix], check_extension=False)
-
-
-def _link(source: Path, target: Path) -> None:
-    """The same bytes under another name; copied where the two lie on different disks."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def _print_result(corpus: Corpus, output: Path, *, as_json: bool) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -36,6 +37,15 @@ def write_whole(path: Path) -> Generator[Path]:
         _flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def link_whole(source: Path, target: Path) -> None:
+    """The same bytes under another name; copied where the two lie on different disks."""
+    with write_whole(target) as temporary:
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
 
 
 def write_json(path: Path, value: JsonValue) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,15 +11,15 @@ import polars as pl
 from markupsafe import Markup
 
 from smelt.corpus.corpus import Corpus
+from smelt.corpus.duplicates.documents import EXACT, IN_OLDER, NEAR, SAME_URL, THRESHOLDS
 from smelt.report.differences import Comparison, compare_texts
-from smelt.report.figures import Table
-from smelt.report.section import Section, format_integer, render
+from smelt.report.figures import Figure, Key, Table, axis, line, points
+from smelt.report.section import Section, counted, format_integer, format_percent, render
 
 PAIRS = 6
 """Clusters shown."""
 PASSAGES = 4
 """Differing passages shown of each pair."""
-NEAR, EXACT = "duplicate.near", "duplicate.exact"
 SIZES = ((2, 2), (3, 5), (6, 10), (11, 100), (101, None))
 """Bins of cluster sizes, ends included."""
 SHOWN = ("id", "url", "date", "language", "text")
@@ -41,16 +42,16 @@ def duplicates_section(corpora: Mapping[str, Corpus]) -> Section | None:
         duplicates = _duplicates(corpus.dropped())
         if len(duplicates):
             pairs = choose_pairs(corpus.kept(), corpus.dropped(), duplicates)
-            return Section("duplicates", "Duplicates, side by side", _body(duplicates, pairs))
+            return Section("duplicates", "Duplicates, side by side", _body(duplicates, pairs, threshold_figure(corpus)))
     return None
 
 
 def choose_pairs(kept: pl.LazyFrame, dropped: pl.LazyFrame, duplicates: pl.DataFrame) -> list[Pair]:
-    """Near-duplicates of different clusters, chosen by hash; `duplicates` has columns id, cluster and reason.
+    """Near-duplicates of different clusters, chosen by hash; `duplicates` has columns id, cluster, reason and in_older.
 
     A cluster is named by the id of its survivor.
     """
-    near = duplicates.filter(pl.col("reason") == NEAR).sort(pl.col("id").hash())
+    near = duplicates.filter(pl.col("reason") == NEAR, ~pl.col("in_older")).sort(pl.col("id").hash())
     chosen = near.unique("cluster", keep="first", maintain_order=True).head(PAIRS)
     survivors, copies = _rows(kept, chosen["cluster"]), _rows(dropped, chosen["id"])
     sizes = dict(duplicates.group_by("cluster").len().iter_rows())
@@ -66,6 +67,51 @@ def choose_pairs(kept: pl.LazyFrame, dropped: pl.LazyFrame, duplicates: pl.DataF
     ]
 
 
+def threshold_figure(corpus: Corpus) -> Figure | None:
+    """Documents that would be dropped at other thresholds; None where the corpus was not compared for likeness."""
+    path = corpus.folder / THRESHOLDS
+    if not path.exists():
+        return None
+    curve: dict[str, Any] = json.loads(path.read_text())
+    rows = list(zip(curve["thresholds"], curve["dropped"], curve["found"], strict=True))
+    used = next(row for row in rows if row[0] >= curve["jaccard"])
+    below, above = ([row for row in rows if row[0] <= used[0]], [row for row in rows if row[0] >= used[0]])
+    return Figure(
+        anchor="thresholds",
+        title="What other thresholds would drop",
+        summary=f"Documents dropped as exact or near duplicates against the Jaccard similarity from which on two are "
+        f"duplicates. At {used[0]:g}, which was used (mark), it is {counted(used[1], 'document')}. The faint part "
+        "may count less than a run at that threshold would: pairs so little alike were compared only where they met.",
+        traces=[
+            _curve(below, color="@muted"),
+            _curve(above, color="@accent"),
+            points([used[0]], [used[1]], color="@accent", hover=[_words(used)], size=11),
+        ],
+        x=axis("Jaccard similarity"),
+        y={**axis("Documents dropped"), "rangemode": "tozero"},
+        legend=[Key("@accent", "found", "line"), Key("@muted", "at least", "line")],
+        table=Table(
+            ("Jaccard similarity", "Documents dropped", "Pairs at that similarity that meet"),
+            [
+                (f"{j:.2f}", format_integer(n), format_percent(found))
+                for j, n, found in rows[:: max(1, len(rows) // 12)]
+            ],
+            words=0,
+        ),
+        height=340,
+    )
+
+
+def _curve(rows: list[tuple[float, int, float]], *, color: str) -> dict[str, Any]:
+    return line([row[0] for row in rows], [row[1] for row in rows], color=color, hover=[_words(row) for row in rows])
+
+
+def _words(row: tuple[float, int, float]) -> str:
+    return (
+        f"from {row[0]:.2f} on<br>{counted(row[1], 'document')} dropped<br>{format_percent(row[2])} of such pairs meet"
+    )
+
+
 def size_table(duplicates: pl.DataFrame) -> Table:
     """Clusters by their number of documents, the survivor included."""
     sizes = duplicates.group_by("cluster").len(name="dropped").with_columns(size=pl.col("dropped") + 1)
@@ -78,15 +124,16 @@ def size_table(duplicates: pl.DataFrame) -> Table:
     return Table(("Documents in a cluster", "Clusters", "Dropped"), rows)
 
 
-def _body(duplicates: pl.DataFrame, pairs: list[Pair]) -> Markup:
+def _body(duplicates: pl.DataFrame, pairs: list[Pair], thresholds: Figure | None) -> Markup:
     counts = dict(duplicates["reason"].value_counts().iter_rows())
     return render(
         "duplicates",
         clusters=duplicates["cluster"].n_unique(),
         near=counts.get(NEAR, 0),
-        exact=counts.get(EXACT, 0),
+        exact=counts.get(EXACT, 0) + counts.get(SAME_URL, 0),
         sizes=size_table(duplicates),
         pairs=pairs,
+        thresholds=thresholds,
     )
 
 
@@ -94,7 +141,9 @@ def _duplicates(dropped: pl.LazyFrame) -> pl.DataFrame:
     if "cluster" not in dropped.collect_schema():
         return pl.DataFrame()
     reason = pl.col("drop").struct.field("reason")
-    rows = dropped.filter(reason.is_in([NEAR, EXACT])).select("id", "cluster", reason=reason)
+    in_older = pl.col("drop").struct.field("detail").str.ends_with(IN_OLDER)
+    duplicates = dropped.filter(reason.is_in([NEAR, EXACT, SAME_URL]))
+    rows = duplicates.select("id", "cluster", reason=reason, in_older=in_older)
     return rows.collect(engine="streaming")
 
 

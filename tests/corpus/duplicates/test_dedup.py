@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,15 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
-from pipeline_runs import artifact_bytes, kill_while_running, smelt
+from pipeline_runs import artifact_bytes, kill_while_running, ray_cluster, smelt
+from smelt.core.recipe import Recipe
 from smelt.core.store import Store
 from smelt.core.work import Inline
 from smelt.corpus.corpus import Corpus
 from smelt.corpus.duplicates import documents, partitions, signatures
 from smelt.corpus.duplicates.steps import Dedup, Existing
 from smelt.corpus.steps import Read
+from smelt.errors import InputError
 
 METHODS = ("exact", "near", "lines", "paragraphs", "substring")
 Row = dict[str, Any]
@@ -257,12 +260,38 @@ def test_a_folder_that_a_command_wrote_is_an_older_corpus(tmp_path: Path) -> Non
     smelt("dedup", tmp_path / "b.jsonl", "-o", tmp_path / "B", "--against", tmp_path / "A", *options)
     assert len(pl.read_parquet(tmp_path / "B/kept/*.parquet")) == 3
     assert len(pl.read_parquet(tmp_path / "B/dropped/*.parquet")) == 3
-    moved = Existing(folder=str(tmp_path / "A"))
+    before = Existing(folder=str(tmp_path / "A")).fingerprint
     (tmp_path / "A").rename(tmp_path / "C")
-    assert Existing(folder=str(tmp_path / "C")).fingerprint == moved.fingerprint
+    assert Existing(folder=str(tmp_path / "C")).fingerprint == before
+
+
+def test_a_folder_that_holds_no_corpus_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is no corpus"):
+        Existing(folder=str(tmp_path)).files()
 
 
 # ---- settings
+
+
+def test_a_list_of_inputs_names_several_tables(tmp_path: Path) -> None:
+    text = """
+    [a]
+    step = "read"
+    paths = "a.jsonl"
+    [b]
+    step = "read"
+    paths = "a.jsonl"
+    format = "jsonl"
+    [unique]
+    step = "dedup"
+    corpus = "a"
+    against = ["a", "b"]
+    """
+    read(tmp_path, "a", [{"text": "t"}])
+    (tmp_path / "r.toml").write_text(text)
+    steps = Recipe.load(tmp_path / "r.toml").steps
+    assert steps["unique"].inputs == {"corpus": steps["a"], "against.0": steps["a"], "against.1": steps["b"]}
+    assert list(steps) == ["a", "b", "unique"]
 
 
 @pytest.mark.parametrize(
@@ -347,9 +376,8 @@ def recipe(folder: Path, method: str) -> Path:
     return folder / "r.toml"
 
 
-@pytest.mark.parametrize("method", ["near", "substring"])
-def test_a_dedup_killed_twice_resumes_to_the_same_bytes(tmp_path: Path, method: str) -> None:
-    killed_and_resumed(tmp_path, method, kills=2, seed=15)
+def test_a_dedup_killed_twice_resumes_to_the_same_bytes(tmp_path: Path) -> None:
+    killed_and_resumed(tmp_path, "near", kills=2, seed=15)
 
 
 @pytest.mark.slow
@@ -360,9 +388,26 @@ def test_a_dedup_killed_ten_times_resumes_to_the_same_bytes(tmp_path: Path, meth
 
 def killed_and_resumed(folder: Path, method: str, *, kills: int, seed: int) -> None:
     chance, path = random.Random(seed), recipe(folder, method)
+    started = time.perf_counter()
     smelt("run", path, "--store", folder / "whole", "--no-report", "--workers", "1")
+    seconds = time.perf_counter() - started
     arguments = ("run", path, "--store", folder / "killed", "--no-report", "--workers", "1")
-    stopped = [kill_while_running(*arguments, after=chance.uniform(1.5, 3.5)) for _ in range(kills)]
+    stopped = [kill_while_running(*arguments, after=seconds * chance.uniform(0.35, 0.7)) for _ in range(kills)]
     assert any(stopped)
     smelt(*arguments)
     assert artifact_bytes(folder / "killed") == artifact_bytes(folder / "whole")
+
+
+@pytest.mark.ray
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_ray_makes_the_same_corpora(tmp_path: Path) -> None:
+    for method in METHODS:
+        (tmp_path / method).mkdir()
+        path = recipe(tmp_path / method, method)
+        smelt("run", path, "--store", tmp_path / "here", "--no-report", "--workers", "1")
+    with ray_cluster() as address:
+        for method in METHODS:
+            path = tmp_path / method / "r.toml"
+            smelt("run", path, "--store", tmp_path / "ray", "--no-report", "--on", "ray", RAY_ADDRESS=address)
+    assert artifact_bytes(tmp_path / "ray") == artifact_bytes(tmp_path / "here")

@@ -19,10 +19,10 @@ from smelt.core.store import Store
 from smelt.core.work import Inline, Runner
 from smelt.corpus.augment.steps import Augment
 from smelt.corpus.corpus import Corpus
+from smelt.corpus.duplicates.steps import Dedup
 from smelt.corpus.ledger import Entry
 from smelt.corpus.mix.plan import amounts_of, last_key, shares_of, whole_passes
 from smelt.corpus.mix.steps import Mix
-from smelt.corpus.duplicates.steps import Dedup
 from smelt.corpus.steps import Curate, Read
 from smelt.errors import InputError
 from smelt.tokens.steps import Tokenize, TrainTokenizer

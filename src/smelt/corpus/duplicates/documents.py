@@ -46,11 +46,13 @@ from smelt.corpus.duplicates.urls import url_keys
 from smelt.corpus.ledger import entry_of
 
 EXACT, SAME_URL, NEAR = "duplicate.exact", "duplicate.url", "duplicate.near"
+IN_OLDER = " of an older corpus"
+"""How the detail of a drop ends whose survivor is not in this corpus."""
 CLUSTERS, THRESHOLDS = "clusters.parquet", "thresholds.json"
 BELOW = 0.2
 """How far below the threshold the curve of other thresholds goes: what meets there was compared anyway."""
 STEP = 0.01
-COLUMNS = ("cluster", "split", "survivor", "jaccard", "against")
+COLUMNS = ("cluster", "split", "survivor", "jaccard")
 """What a corpus may carry from an earlier deduplication; decided anew."""
 
 
@@ -193,7 +195,7 @@ def split_of(clusters: pl.Series, *, held_out: float) -> pl.Series:
 
 
 def _drop_duplicates(batch: pl.DataFrame, likeness: Likeness) -> pl.DataFrame:
-    place = pl.col("survivor") + pl.when("in_older").then(pl.lit(" of an older corpus")).otherwise(pl.lit(""))
+    place = pl.col("survivor") + pl.when("in_older").then(pl.lit(IN_OLDER)).otherwise(pl.lit(""))
     lost = pl.col("survivor").is_not_null()
     batch = drop_where(batch, lost & pl.col("is_exact"), EXACT, detail="copy of " + place)
     if likeness.banding is None:

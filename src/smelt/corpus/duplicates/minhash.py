@@ -14,7 +14,7 @@ import polars as pl
 from numba import types
 from numpy.typing import NDArray
 
-from smelt.corpus.duplicates.banding import Banding
+from smelt.corpus.duplicates.banding import FINEWEB, Banding
 from smelt.corpus.measures.kernels import BYTES, HALF, OFFSETS, SEED, compiled, longest_text, mix, utf8_buffers
 
 SHINGLE = 5
@@ -25,7 +25,7 @@ EMPTY = np.uint32(0xFFFFFFFF)
 BLANK = ord(" ")
 
 
-def signatures(normalised: pl.Series, banding: Banding) -> NDArray[np.uint32]:
+def signatures(normalised: pl.Series, banding: Banding = FINEWEB) -> NDArray[np.uint32]:
     """The MinHash signatures of normalised texts: (n, n_hashes)."""
     data, offsets = utf8_buffers(normalised)
     minima = np.full((len(normalised), banding.n_hashes), EMPTY)

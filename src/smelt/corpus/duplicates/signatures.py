@@ -1,8 +1,8 @@
 """What a deduplicated corpus keeps beside its documents, so that the next can be compared with it and not redo it.
 
 signatures/settings.json     how they were made
-signatures/00000.parquet     of the kept documents of the shard of that name: content_key (16 bytes, null where there is
-                             no word), bands (64 bits each; the near method only)
+signatures/00000.parquet     of the kept documents of the shard of that name: content (the key of exact.py as two
+                             64-bit numbers, 0 where there is no word), bands (64 bits each; the near method only)
 
 Some 150 bytes a document. Signatures of other settings are of no use: they are made anew from the texts.
 """
@@ -42,9 +42,8 @@ class Signatures:
 
     def table(self) -> pl.DataFrame:
         """As a file holds them."""
-        keys = [row.tobytes() if has else None for row, has in zip(self.content, self.has_words, strict=True)]
-        table = pl.DataFrame({"content_key": pl.Series(keys, dtype=pl.Binary)})
-        return table.with_columns(bands=pl.Series(self.bands)) if self.bands.shape[1] else table
+        columns = {"content": self.content, "bands": self.bands} if self.bands.shape[1] else {"content": self.content}
+        return pl.DataFrame({name: pl.Series(name, array) for name, array in columns.items()})
 
 
 def sign(texts: pl.Series, banding: Banding | None) -> Signatures:
@@ -81,8 +80,8 @@ def kept_signatures(shard: Path, banding: Banding | None) -> Signatures | None:
         return None
     table = pl.read_parquet(beside / f"{shard.stem}.parquet")
     wide: Any = table["bands"].to_numpy() if banding else np.empty((len(table), 0), np.uint64)
-    has_words = table["content_key"].is_not_null().to_numpy()
-    return Signatures(_content(table["content_key"]), wide, has_words)
+    content: Any = table["content"].to_numpy()
+    return Signatures(content, wide, (content != 0).sum(axis=1) > 0)
 
 
 def _serve(found: JsonValue, banding: Banding | None) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, JsonValue, ValidationInfo, model_validator
 
 from smelt.core.artifact import Artifact, Counts
-from smelt.core.shards import file_digest, read_json, write_whole
+from smelt.core.shards import file_digest, link_whole, read_json
 from smelt.core.step import RUNTIME, Estimate, Sizes, Step
 from smelt.core.work import Work
 from smelt.corpus.corpus import KEPT, LEDGER, Corpus
@@ -27,11 +25,11 @@ if TYPE_CHECKING:
 
 Method = Literal["exact", "near", "lines", "paragraphs", "substring"]
 BYTES_PER_SECOND: dict[Method, float] = {
-    "exact": 50e6,
-    "near": 40e6,
-    "lines": 40e6,
-    "paragraphs": 40e6,
-    "substring": 15e6,
+    "exact": 45e6,
+    "near": 20e6,
+    "lines": 15e6,
+    "paragraphs": 20e6,
+    "substring": 13e6,
 }
 """Text on one core, from Parquet to Parquet (`python -m benchmarks duplicates`, rounded down)."""
 FIELDS: dict[Method, tuple[str, ...]] = {
@@ -220,16 +218,7 @@ class Existing(Step[Corpus]):
     def make(self, work: Work) -> Counts:
         """Links the files."""
         for path in self.files():
-            _link(path, work.folder / path.relative_to(self.folder))
+            link_whole(path, work.folder / path.relative_to(self.folder))
         rows: Any = read_json(work.folder / LEDGER)
         last = Entry.model_validate(rows[-1])
         return {"documents": last.documents_out, "bytes": last.bytes_out}
-
-
-def _link(source: Path, target: Path) -> None:
-    """The same bytes under another name; copied where the two lie on different disks."""
-    with write_whole(target) as temporary:
-        try:
-            os.link(source, temporary)
-        except OSError:
-            shutil.copyfile(source, temporary)
