@@ -1,7 +1,7 @@
 """python -m training.extraction WEB_GOLD [--out FOLDER]
 
-Trains the learned extractor and writes `main-content.safetensors` and its record `main-content.json` (by default into the
-package), beside a model of four fifths of the hosts, `held-out.safetensors` (into build/extraction, for figures).
+Trains the learned extractor and writes `main-content.safetensors` and its record `main-content.json` (by default into
+the package), beside a model of four fifths of the hosts, `held-out.safetensors` (into build/extraction, for figures).
 
 1. Four fifths of the hosts: where to cut is chosen by cross-validation over three folds of hosts.
 2. The fifth that is left is extracted with that model: this is what the record says of how good it is.

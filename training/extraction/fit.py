@@ -1,4 +1,4 @@
-"""Both stages fitted, by folds of hosts: what a stage sees of the one before was predicted by a model without its host."""
+"""Both stages fitted by folds of hosts: what one sees of the other was predicted by a model without its host."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Fitted:
 
 
 def fit(pages: Sequence[ReadPage], *, both_out_of_fold: bool) -> Fitted:
-    """Fits all on pages; `both_out_of_fold` says whether the second stage is judged on them too (it costs FOLDS fits)."""
+    """Fits all on pages; `both_out_of_fold`: whether the second stage is judged on them too (it costs FOLDS fits)."""
     blocks, folds = Blocks(), np.array([page.gold.fold for page in pages])
     seen = [[page for page in pages if page.gold.fold != fold] for fold in range(FOLDS)]
     partial = [_untrained(learn_lexicons(some, seed=0)) for some in seen]

@@ -38,8 +38,8 @@ def page(text: str, drop: Drop | None = None) -> Document:
 
 
 def test_what_a_page_says_remains_without_what_surrounds_it() -> None:
-    ((text, format),) = extracted(page(PAGE))
-    assert format == "text"
+    ((text, form),) = extracted(page(PAGE))
+    assert form == "text"
     assert "Heat the ore with coke.\n\nPour off the slag." in text
     assert not any(word in text for word in ("Home", "Ores", "track", "furnace", "Copyright"))
 

@@ -1,4 +1,4 @@
-"""What the second stage sees besides: the first stage's probabilities of neighbours, ancestors and blocks that look alike."""
+"""What the second stage sees besides: what the first gave to neighbours, ancestors and blocks that look alike."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def look(elements: Any, sums: Any, e: int) -> np.uint64:
 
 
 @inner
-def slot_of(table: Table, key: np.uint64) -> int:
+def slot_of(table: Table, key: np.uint64) -> np.int64:
     """The slot of a key, taken for it where it had none."""
     key |= ONE
     mask = np.uint64(len(table.keys) - 1)

@@ -444,7 +444,8 @@ def write_windows(rows: NDArray[np.float32], at: int, blocks: Any, n: int, score
 
 @compiled(
     types.void(
-        ELEMENTS, types.Array(types.uint32, 1, "C"), RECORDS, types.Array(types.uint32, 1, "C"), types.int64, types.int64,
+        ELEMENTS, types.Array(types.uint32, 1, "C"), RECORDS, types.Array(types.uint32, 1, "C"),
+        types.int64, types.int64,
         WEIGHTS, WEIGHTS, SUMMED, SCORED, ROWS,
     )
 )  # fmt: skip

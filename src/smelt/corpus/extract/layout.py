@@ -26,7 +26,7 @@ whether it is laid out as paragraphs."""
 class Layout(NamedTuple):
     """Elements around a block, 0 where there is none, and how deep in lists and quotations it is."""
 
-    heading: int
+    heading: Any
     pre: int
     item: int
     list_depth: int

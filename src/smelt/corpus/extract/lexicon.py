@@ -24,31 +24,31 @@ WEIGHTS = types.Array(types.float32, 1, "C", readonly=True)
 
 
 @inner
-def tag_place(tag: int) -> int:
+def tag_place(tag: int) -> np.uint64:
     """Where the weight of a tag lies."""
     return ((np.uint64(tag) + TAG_SALT) * GOLDEN >> HALF) & MASK
 
 
 @inner
-def token_place(token: np.uint32) -> int:
+def token_place(token: np.uint32) -> np.uint64:
     """Where the weight of a token, or of a word, lies."""
     return np.uint64(token) & MASK
 
 
 @inner
-def heading_place(word: np.uint32) -> int:
+def heading_place(word: np.uint32) -> np.uint64:
     """Where the weight of a word in the heading above lies."""
     return ((np.uint64(word) ^ HEADING_SALT) * GOLDEN >> HALF) & MASK
 
 
 @inner
-def phrase_place(block: Any) -> int:
+def phrase_place(block: Any) -> np.uint64:
     """Where the weight of a short block as a whole lies."""
     return ((block.hash ^ BLOCK_SALT) * GOLDEN >> HALF) & MASK
 
 
 @inner
-def markup_score(element: Any, following: Any, tokens: NDArray[np.uint32], markup: NDArray[np.float32]) -> float:
+def markup_score(element: Any, following: Any, tokens: NDArray[np.uint32], markup: NDArray[np.float32]) -> np.float32:
     """The weights of an element's tag and tokens; `following` is the next element, where its tokens end."""
     score = markup[tag_place(element.tag)]
     for k in range(element.first_token, following.first_token):
@@ -57,7 +57,7 @@ def markup_score(element: Any, following: Any, tokens: NDArray[np.uint32], marku
 
 
 @inner
-def text_score(block: Any, words: NDArray[np.uint32], text: NDArray[np.float32]) -> float:
+def text_score(block: Any, words: NDArray[np.uint32], text: NDArray[np.float32]) -> np.float32:
     """The weights of a block's words, and of it as a phrase."""
     score = np.float32(0)
     for k in range(block.first_word, block.first_word + block.words):
@@ -66,7 +66,7 @@ def text_score(block: Any, words: NDArray[np.uint32], text: NDArray[np.float32])
 
 
 @inner
-def heading_score(block: Any, words: NDArray[np.uint32], text: NDArray[np.float32]) -> float:
+def heading_score(block: Any, words: NDArray[np.uint32], text: NDArray[np.float32]) -> np.float32:
     """The weights of a block's words for what stands under it, were it a heading."""
     score = np.float32(0)
     for k in range(block.first_word, block.first_word + min(block.words, PHRASE * 2)):

@@ -7,8 +7,8 @@
     blocks     pieces 0 and 1 in element 2, piece 2 in 4       what is shown as a paragraph: runs of pieces that no
                                                                element which breaks lines interrupts
 
-Bounds: an element, and a break, take a `<` of their own, and a run of text lies between two of them; so a page with k of
-them has at most k + 1 elements (the page itself is one), 2 k + 1 pieces and as many blocks. A token of a class or an id
+Bounds: an element, and a break, take a `<` of their own, and a run of text lies between two of them; so a page with k
+of them has at most k + 1 elements (the page itself is one), 2 k + 1 pieces and as many blocks. A token of a class or an id
 takes two letters and what ends it, or is the only one of its element; a word takes a byte, and something between it
 and the next unless that is a character of three bytes. `Room` allocates that much and no more.
 """
@@ -22,8 +22,8 @@ from numba import from_dtype, types
 from numpy.typing import NDArray
 
 MAX_DEPTH = 256
-"""Elements inside one another: deeper ones are taken for children of the last. Browsers stop at 512; of 4,917 real pages
-none goes beyond 200."""
+"""Elements inside one another: deeper ones are taken for children of the last. Browsers stop at 512; of 4,917 real
+pages none goes beyond 200."""
 MAX_BYTES = 64 * 2**20
 MAX_MARKUP = 2_000_000
 """Tags and comments in one page. With `MAX_BYTES` it bounds what a page takes: about 1 GiB, and seconds."""

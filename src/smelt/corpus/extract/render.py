@@ -4,8 +4,8 @@ Text is what the page's bytes say: paragraphs parted by a blank line; items, row
 cells by ` | `; preformatted text as it stands. Markdown adds what the markup means: headings, list markers, emphasis,
 links, fences with their language, tables. Nothing is escaped: the text is for reading, by people and models.
 
-White space is one space, except in preformatted text; between East Asian characters a line's end is nothing (CSS Text 3,
-section 4.1.2). The space before a mark that opens, and behind one that closes, goes outside of it.
+White space is one space, except in preformatted text; between East Asian characters a line's end is nothing (CSS Text
+3, section 4.1.2). The space before a mark that opens, and behind one that closes, goes outside of it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ SCRIPT = np.frombuffer(b"javascript:", np.uint8)
 LANGUAGES = tuple(
     np.frombuffer(text, np.uint8) for text in (b"language-", b"lang-", b"highlight-source-", b"highlight-", b"brush:")
 )
-"""What a class begins with that names a code's language: HTML's own example, Prettify, GitHub, Sphinx, SyntaxHighlighter."""
+"""What a class begins with that names a code's language: HTML's example, Prettify, GitHub, Sphinx, SyntaxHighlighter."""
 HEX = np.frombuffer(b"0123456789ABCDEF", np.uint8)
 
 

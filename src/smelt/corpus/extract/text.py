@@ -50,8 +50,8 @@ def open_block(page: Page) -> None:
     block.words = block.chars = block.link_words = block.link_chars = block.strong_chars = 0
     block.commas = block.sentence_ends = block.digits = block.capitals = block.beyond_ascii = block.own_words = 0
     block.links = block.breaks = block.first = block.last = 0
-    for inner in range(level + 1, page.state.depth):
-        block.links += page.elements[page.stack[inner]].link == page.stack[inner]
+    for above in range(level + 1, page.state.depth):
+        block.links += page.elements[page.stack[above]].link == page.stack[above]
     block.hash = FNV_BASIS
     page.state.blocks += 1
     page.state.is_open = 1
@@ -118,7 +118,7 @@ def add_word(page: Page, block: Any, word: np.uint64) -> None:
 
 
 @inner
-def count_punctuation(block: Any, code: int, ends_word: bool) -> None:
+def count_punctuation(block: Any, code: int, ends_word: Any) -> None:
     """Counts commas, and the marks that end sentences."""
     for comma in COMMAS:
         block.commas += code == comma

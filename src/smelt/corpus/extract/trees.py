@@ -1,4 +1,4 @@
-"""Boosted trees (Friedman 2001) from plain arrays: every tree a heap of depth DEPTH, so that no step depends on a branch.
+"""Boosted trees (Friedman 2001) from plain arrays: each a heap of depth DEPTH, so that no step depends on a branch.
 
 Node k of a tree has children 2k + 1 and 2k + 2; a row goes to the second where its feature is above the limit. A tree
 that ends early has limits of infinity below, and its value in the leftmost leaf.
