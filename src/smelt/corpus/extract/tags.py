@@ -2,7 +2,8 @@
 
 A name stands for its place in `TAGS`; 0 is an element that is not listed. Which elements hold nothing, which hold raw
 text and which may be left open is the HTML standard's (WHATWG, sections 13.1.2 and 13.2.6); which break lines follows
-its default style sheet (section 15.3), with `option` and `button`-like containers treated by what they look like on a page.
+its default style sheet (section 15.3), with `option` and `button`-like containers treated by what they look
+like on a page.
 """
 
 from __future__ import annotations
