@@ -146,7 +146,7 @@ def _figure(what: str, values: Mapping[str, float], peers: list[str], wanted: st
 
 
 def _payload_figures(pages: list[Page]) -> Iterator[Figure]:
-    """Word F1 of resiliparse's extraction with and without payloads, of all pages and of those that have one to read."""
+    """Word F1 of resiliparse's extraction with and without payloads, of all pages and of those with one."""
     from resiliparse.extract.html2text import extract_plain_text
 
     from smelt.corpus.extract.payloads import is_richer, payload_html

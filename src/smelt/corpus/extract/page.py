@@ -8,8 +8,8 @@
                                                                element which breaks lines interrupts
 
 Bounds: an element, and a break, take a `<` of their own, and a run of text lies between two of them; so a page with k
-of them has at most k + 1 elements (the page itself is one), 2 k + 1 pieces and as many blocks. A token of a class or an id
-takes two letters and what ends it, or is the only one of its element; a word takes a byte, and something between it
+of them has at most k + 1 elements (the page itself is one), 2 k + 1 pieces and as many blocks. A token of a class or an
+id takes two letters and what ends it, or is the only one of its element; a word takes a byte, and something between it
 and the next unless that is a character of three bytes. `Room` allocates that much and no more.
 """
 

@@ -44,7 +44,7 @@ SCRIPT = np.frombuffer(b"javascript:", np.uint8)
 LANGUAGES = tuple(
     np.frombuffer(text, np.uint8) for text in (b"language-", b"lang-", b"highlight-source-", b"highlight-", b"brush:")
 )
-"""What a class begins with that names a code's language: HTML's example, Prettify, GitHub, Sphinx, SyntaxHighlighter."""
+"""What a class begins with that names a code's language: HTML, Prettify, GitHub, Sphinx, SyntaxHighlighter."""
 HEX = np.frombuffer(b"0123456789ABCDEF", np.uint8)
 
 
