@@ -53,6 +53,7 @@ class Read(Step[Corpus]):
     """
 
     step: ClassVar[str] = "read"
+    version: ClassVar[int] = 2
     makes: ClassVar[type[Artifact]] = Corpus
 
     paths: Annotated[tuple[str, ...], BeforeValidator(absolute_paths), RUNTIME] = Field(min_length=1)

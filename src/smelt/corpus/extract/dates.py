@@ -206,7 +206,8 @@ def _candidates(markup: Markup, url: str | None, headers: Mapping[str, str]) -> 
         ("server", _served(headers)),
     )
     for source, texts in sources:
-        yield from ((source, text) for text in texts)
+        for text in texts:
+            yield source, text
 
 
 def _published(markup: Markup) -> Iterator[str]:
