@@ -1,6 +1,6 @@
 """Runs the benchmarks, prints the figures and writes them to benchmarks/results/<date>-<name>.json.
 
-python -m benchmarks [quickstart] [corpus] [fuzz] ...        all of them where none is named
+python -m benchmarks [quickstart] [corpus] ...        all but the longest where none is named
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from benchmarks.language import measure_language
 from benchmarks.metadata import measure_metadata
 from benchmarks.parity import measure_parity
 from benchmarks.quickstart import measure_quickstart
+from benchmarks.scale import measure_scale
 from benchmarks.scoring import measure_scoring
 from benchmarks.toxicity import measure_toxicity
 from smelt.core.meter import library_versions
@@ -41,12 +42,15 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "language": measure_language,
     "scoring": measure_scoring,
     "metadata": measure_metadata,
+    "scale": measure_scale,
 }
+LONG = ("fuzz", "scale")
+"""Take the better part of an hour, so that they run only when they are named."""
 
 
 def main() -> None:
     """Measures, prints, writes."""
-    for name in sys.argv[1:] or BENCHMARKS:
+    for name in sys.argv[1:] or (name for name in BENCHMARKS if name not in LONG):
         figures: list[Figure] = []
         for figure in BENCHMARKS[name]():
             print(figure, flush=True)

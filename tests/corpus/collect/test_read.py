@@ -144,6 +144,12 @@ def test_transfer_and_content_encodings_are_taken_off(tmp_path: Path) -> None:
     assert kept(read(write(tmp_path / "a.warc", content))) == [PAGE]
 
 
+def test_headers_that_date_a_page_are_kept(tmp_path: Path) -> None:
+    http = b"Content-Type: text/html\r\nLast-Modified: Thu, 07 Mar 2024 10:00:00 GMT\r\nServer: x"
+    [document] = read(write(tmp_path / "a.warc", warc_record(b"<p>ore", http=http)))
+    assert json.loads(document.meta or "")["http"] == {"last-modified": "Thu, 07 Mar 2024 10:00:00 GMT"}
+
+
 # ---- encodings
 
 

@@ -17,9 +17,10 @@ from typing import Any, cast
 
 TAG_CHARACTERS = 4_096
 """A tag with its attributes; longer ones hold pictures and programs (taste)."""
-HEAD_CHARACTERS = 400_000
-"""Of 1,497 pages one has its last meta tag behind this: some inline a style sheet in front of them."""
-BODY_CHARACTERS = 100_000
+HEAD_CHARACTERS = 2_000_000
+"""Some pages inline style sheets and programs: of 1,497 reviewed ones 27 have heads of over 400,000."""
+BODY_CHARACTERS = 150_000
+"""With 60,000 titles, authors and dates of reviewed pages are right on .02 fewer, at 1.5 times the speed."""
 BARE_CHARACTERS = 20_000
 """Of a page without head and body, read as both."""
 TAGS = 1_000
