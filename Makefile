@@ -34,7 +34,7 @@ format: .venv/installed-dev  ## format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: .venv/installed-dev  ## measure, print, and write benchmarks/results/<date>.json
+bench: .venv/installed-dev .venv-peers/datatrove/installed .venv-peers/nemo-curator/installed  ## measure, print, and write benchmarks/results/<date>.json
 	$(BIN)/python -m benchmarks
 
 clean:  ## remove the environment and the caches; the store stays
@@ -56,5 +56,11 @@ clean:  ## remove the environment and the caches; the store stays
 # Peers to measure against, each in an environment of its own: what they need does not agree with ours.
 .venv-peers/datatrove/installed:
 	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/pip install --quiet --disable-pip-version-check datatrove==0.10.1 nltk spacy xxhash regex ftfy fasteners tldextract
+	$(@D)/bin/pip install --quiet --disable-pip-version-check datatrove==0.10.1 nltk spacy xxhash regex ftfy fasteners tldextract orjson tokenizers
+	@touch $@
+
+.venv-peers/nemo-curator/installed:
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(@D)/bin/pip install --quiet --disable-pip-version-check nemo-curator==1.4.0
 	@touch $@

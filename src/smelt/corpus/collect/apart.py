@@ -10,6 +10,7 @@ means the same on a busy machine as on an idle one, and a process whose reader i
 
 from __future__ import annotations
 
+import atexit
 import os
 import resource
 import select
@@ -67,6 +68,16 @@ class Apart:
             raise Refused(answer[1:].decode())
         return answer[1:]
 
+    def close(self) -> None:
+        """Lets the process go: it ends when nobody can ask it any more."""
+        if self._process is None or self._complaints is None:
+            return
+        for pipe in (self._process.stdin, self._process.stdout, self._complaints):
+            if pipe is not None:
+                pipe.close()
+        self._process.wait()
+        self._process = None
+
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  # a pipe could fill up, and block what writes to it
@@ -100,8 +111,10 @@ class Apart:
 
 @cache
 def apart(kind: Kind) -> Apart:
-    """The one process of a kind that this process has."""
-    return Apart(kind)
+    """The one process of a kind that this process has; let go when this one ends."""
+    only = Apart(kind)
+    atexit.register(only.close)
+    return only
 
 
 def serve(kind: Kind) -> None:
