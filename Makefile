@@ -56,7 +56,7 @@ clean:  ## remove the environment and the caches; the store stays
 # Peers to measure against, each in an environment of its own: what they need does not agree with ours.
 .venv-peers/datatrove/installed:
 	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/pip install --quiet --disable-pip-version-check datatrove==0.10.1 nltk spacy xxhash regex ftfy fasteners tldextract orjson tokenizers
+	$(@D)/bin/pip install --quiet --disable-pip-version-check datatrove==0.10.1 nltk spacy "xxhash<4" regex ftfy fasteners tldextract orjson tokenizers
 	@touch $@
 
 .venv-peers/nemo-curator/installed:
