@@ -143,10 +143,11 @@ def rows(path: Path) -> list[dict[str, object]]:
 
 def crawl(folder: Path) -> Iterator[tuple[str, str]]:
     """The id and the HTML of every page of data/web."""
+    from smelt.corpus.collect.reading import Reading
     from smelt.corpus.collect.sources import expand
     from smelt.corpus.collect.warc import warc_documents
 
     ids = {row["warc_offset"]: str(row["id"]) for row in rows(folder / "pages.jsonl.zst")}
     for file in expand([str(folder / "crawl.warc.gz")]):
-        for document in warc_documents(file, max_record=1 << 26):
+        for document in warc_documents(file, Reading(max_record=1 << 26)):
             yield ids.get(int(document.id.rpartition("#")[2]), ""), document.text

@@ -98,6 +98,7 @@ def _peers() -> dict[str, Identifier]:
 
 def _pages() -> Iterator[Labelled]:
     """The crawl's main texts; machine-written blogs left out, being one language and alike."""
+    from smelt.corpus.collect.reading import Reading
     from smelt.corpus.collect.sources import expand
     from smelt.corpus.collect.warc import warc_documents
     from smelt.corpus.document import as_batch
@@ -105,7 +106,9 @@ def _pages() -> Iterator[Labelled]:
 
     known = {f"crawl.warc.gz#{row['warc_offset']}": row for row in rows(SHARED / "web/pages.jsonl.zst")}
     [file] = expand((str(SHARED / "web/crawl.warc.gz"),))
-    pages = [page for page in warc_documents(file, max_record=2**26) if known[page.id]["source"] != MACHINE_WRITTEN]
+    pages = [
+        page for page in warc_documents(file, Reading(max_record=2**26)) if known[page.id]["source"] != MACHINE_WRITTEN
+    ]
     kept = Extract().apply(as_batch(pages)).filter(pl.col("drop").is_null())
     for document, text in kept.select("id", "text").rows():
         kind, language = _declared(known[document])

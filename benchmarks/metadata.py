@@ -68,6 +68,7 @@ def reviewed_pages() -> Iterator[Page]:
 def tested_pages() -> Iterator[Page]:
     """The pages of the crawl of which a title, author or date is known."""
     from smelt.corpus.collect.formats import read_documents
+    from smelt.corpus.collect.reading import Reading
     from smelt.corpus.collect.sources import expand
 
     gold: dict[object, dict[str, str | None]] = {}
@@ -79,7 +80,7 @@ def tested_pages() -> Iterator[Page]:
             gold.setdefault(row["id"], {}).update(known)
     ids = {str(row["warc_offset"]): row["id"] for row in rows(SHARED / "web/pages.jsonl.zst")}
     for file in expand([str(SHARED / "web/crawl.warc.gz")]):
-        for document in read_documents(file, max_record=1 << 26):
+        for document in read_documents(file, Reading(max_record=1 << 26)):
             known = gold.get(ids[document.id.rpartition("#")[2]])
             if known:
                 url = None if "unknown.invalid" in (document.url or "") else document.url
