@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 from annotated_types import Ge, Gt
-from pydantic import BeforeValidator, Field, JsonValue, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, SkipValidation, model_validator
 
 from smelt.core.artifact import Artifact, Counts
 from smelt.core.shards import write_json
@@ -71,8 +71,8 @@ class Mix(Step[Corpus]):
     """What budget and shares are counted in."""
     bytes_per_token: Annotated[float, Gt(0)] = BYTES_PER_TOKEN
     """By which tokens are estimated from bytes, for all groups alike, where no tokenizer is given."""
-    tokenizer: Step[Artifact] | None = None
-    """Counts tokens instead: exact, and fifty times as slow."""
+    tokenizer: Annotated[Step[Artifact] | None, SkipValidation()] = None  # of a room above: checked by its kind
+    """Counts tokens instead: exact, and slower."""
     epochs: Annotated[int, Ge(1)] = 1
     """How often a document is taken at most. One, since nothing should be repeated unasked; up to four are nearly as
     good as new data (Muennighoff et al. 2023)."""
