@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, cast
 from pydantic import BeforeValidator, Field, JsonValue, SerializeAsAny, ValidationInfo
 
 from smelt.core.artifact import Artifact, Counts
+from smelt.core.shards import shard_size
 from smelt.core.step import RUNTIME, Estimate, Sizes, Step
 from smelt.core.work import Work
 from smelt.corpus.collect.sources import FileFormat, SourceFile, expand, in_groups, listing_digest
@@ -134,7 +135,7 @@ class Curate(Step[Corpus]):
         """Curates the shards side by side."""
         shards = work.open(self.corpus).shards
         task = partial(curate_shard, ops=self.ops, folder=work.folder)
-        ledger = parse_ledgers(work.map(task, shards, label="curate", cost=_size))
+        ledger = parse_ledgers(work.map(task, shards, label="curate", cost=shard_size))
         if ledger[-1].documents_out == 0:
             raise EmptyResult(
                 where="curate",
@@ -175,17 +176,13 @@ class Dedup(Step[Corpus]):
 
         shards = work.open(self.corpus).shards
         layout = lay_out(shards, work.scratch)
-        work.map(partial(sign_shard, layout=layout), shards, label="sign", cost=_size)
+        work.map(partial(sign_shard, layout=layout), shards, label="sign", cost=shard_size)
         pairing = partial(pair_partition, layout=layout, jaccard=self.jaccard)
         work.map(pairing, range(layout.n_partitions), label="pair")
         n_clusters = join_pairs(layout)
         marking = partial(mark_shard, layout=layout, folder=work.folder, jaccard=self.jaccard, held_out=self.held_out)
-        ledger = parse_ledgers(work.map(marking, shards, label="mark", cost=_size))
+        ledger = parse_ledgers(work.map(marking, shards, label="mark", cost=shard_size))
         return {**finish(work, ledger), "clusters": n_clusters}
-
-
-def _size(shard: Path) -> float:
-    return shard.stat().st_size
 
 
 def finish(work: Work, ledger: Sequence[Entry]) -> Counts:

@@ -47,6 +47,13 @@ def test_without_a_split_nothing_is_augmented() -> None:
         parse_op("noise").apply(batch().drop("split"))
 
 
+def test_held_out_documents_stay_as_they_are_where_the_split_is_read_back_from_meta() -> None:
+    before = batch().with_columns(meta=pl.concat_str(pl.lit('{"split": "'), "split", pl.lit('"}'))).drop("split")
+    op: Any = parse_op({"op": "noise", "rate": 0.5})
+    after = op.apply(before)
+    assert (after["text"] != before["text"]).to_list() == [True, True, False, False] * 2
+
+
 def test_noise_keeps_line_breaks() -> None:
     op: Any = parse_op({"op": "noise", "rate": 0.4})
     assert op.change_one(TEXTS[0], Random(1)).count("\n") == 1
@@ -68,7 +75,9 @@ def test_characters_of_one_line_have_a_reading_in_common() -> None:
         ("It was March 5, 2019.", {"It was 5 March 2019."}),
         ("So. The act was adopted by Congress.", {"So. Congress adopted the act."}),
         ("百分之30", {"30%"}),
-        ("因为下雨，所以停工。", {"由于下雨，因此停工。", "停工，因为下雨。"}),
+        ("自2010年12月25日起", {"自二〇一〇年十二月二十五日起"}),
+        ("width: 50%; 减少 30%、", {"width: 50%; 减少 30%、"}),
+        ("因为下雨，所以停工。", {"由于下雨，因此停工。"}),
         (" 本办法由国务院负责解释。", {" 国务院负责解释本办法。"}),
         ("Section 5 of March 2019, at 3.5%x", {"Section 5 of March 2019, at 3.5%x"}),
     ],
