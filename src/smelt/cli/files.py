@@ -27,6 +27,7 @@ from smelt.core.step import Step
 from smelt.core.store import Store
 from smelt.corpus.corpus import KEPT, Corpus
 from smelt.corpus.document import Op
+from smelt.corpus.mix.report import mixture_lines
 from smelt.corpus.ops import parse_op
 from smelt.errors import InputError
 
@@ -186,4 +187,6 @@ def _print_result(corpus: Corpus, output: Path, *, as_json: bool) -> None:
             print(f"  {reason:<32} {amount['documents']:>10,}")
         if "added" in entry:
             print(f"  {'(added)':<32} {entry['added']['documents']:>10,}")
+    for line in mixture_lines(corpus.folder):
+        print(line)
     print(f"\n{output}")

@@ -48,6 +48,11 @@ def link_whole(source: Path, target: Path) -> None:
             shutil.copyfile(source, temporary)
 
 
+def shard_size(shard: Path) -> float:
+    """Bytes of a shard's file: what a task on it costs, roughly."""
+    return shard.stat().st_size
+
+
 def write_json(path: Path, value: JsonValue) -> None:
     """Writes `value` whole, with sorted keys: the same value gives the same bytes."""
     with write_whole(path) as temporary:

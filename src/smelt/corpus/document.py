@@ -103,6 +103,13 @@ class Unreadable(ValueError):
         return Document(document_id, shown, source=source, drop=Drop(UNREADABLE, detail=self.detail))
 
 
+def field_of(name: str, documents: pl.DataFrame) -> pl.Expr:
+    """A column as text, or else a field of `meta`: what an earlier command wrote is read back into the latter."""
+    if name in documents.columns:
+        return pl.col(name).cast(pl.String)
+    return pl.col("meta").str.json_path_match(f"$['{name}']")
+
+
 class Op(BaseModel):
     """What is done to documents, one batch at a time: a frozen record of its settings, and `apply`.
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, cast
 from pydantic import BeforeValidator, Field, JsonValue, SerializeAsAny, ValidationInfo, field_validator
 
 from smelt.core.artifact import Artifact, Counts
+from smelt.core.shards import shard_size
 from smelt.core.step import RUNTIME, Estimate, Sizes, Step
 from smelt.core.work import Work
 from smelt.corpus.collect.labels import Label, check_labels
@@ -153,7 +154,7 @@ class Curate(Step[Corpus]):
         """Curates the shards side by side."""
         shards = work.open(self.corpus).shards
         task = partial(curate_shard, ops=self.ops, folder=work.folder)
-        ledger = parse_ledgers(work.map(task, shards, label="curate", cost=_size))
+        ledger = parse_ledgers(work.map(task, shards, label="curate", cost=shard_size))
         if ledger[-1].documents_out == 0:
             raise EmptyResult(
                 where="curate",
@@ -162,10 +163,6 @@ class Curate(Step[Corpus]):
                 do="loosen these ops, or see whether the files are what they should be",
             )
         return finish(work, ledger)
-
-
-def _size(shard: Path) -> float:
-    return shard.stat().st_size
 
 
 def finish(work: Work, ledger: Sequence[Entry]) -> Counts:

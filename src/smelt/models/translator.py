@@ -19,7 +19,10 @@ BATCH = 32
 BEAMS = 4
 """As Marian's own configurations have it."""
 MOST_TOKENS = 256
-"""Of a translation; a model that repeats itself stops there."""
+"""Of a sentence, and of a translation."""
+GROWTH, MARGIN = 2, 10
+"""A translation has at most so many times the tokens of the longest sentence, and so many more (taste): a model that
+repeats itself stops there."""
 
 
 class HuggingFaceTranslator:
@@ -60,7 +63,8 @@ class Direction:
 
     def _translate(self, sentences: list[str]) -> list[str]:
         inputs = self._tokenizer(sentences, return_tensors="pt", padding=True, truncation=True, max_length=MOST_TOKENS)
+        most = min(GROWTH * inputs["input_ids"].shape[1] + MARGIN, MOST_TOKENS)
         wanted = {name: inputs[name] for name in ("input_ids", "attention_mask")}
         with torch.inference_mode():
-            ids = self._model.generate(**wanted, num_beams=BEAMS, do_sample=False, max_new_tokens=MOST_TOKENS)
+            ids = self._model.generate(**wanted, num_beams=BEAMS, do_sample=False, max_new_tokens=most)
         return self._tokenizer.batch_decode(ids, skip_special_tokens=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -188,6 +189,20 @@ def test_corpora_that_share_a_document_are_refused(documents: Path, tmp_path: Pa
         Store(tmp_path, runner=Inline()).make(Mix(corpora=[raw, unique(documents)]))
 
 
+def test_a_tokenizer_counts_what_tokenizing_makes(documents: Path, tmp_path: Path) -> None:
+    bpe = TrainTokenizer(corpus=unique(documents), vocab=400)
+    mix = Mix(corpora=unique(documents), tokenizer=bpe, weights={"zh": 0.5}, budget=4_000, epochs=4)
+    tokens = Store(tmp_path, runner=Inline()).make(Tokenize(corpus=mix, tokenizer=bpe))
+    rows = report(Store(tmp_path).open(mix))["groups"]
+    assert sum(row["taken"]["tokens"] for row in rows) == tokens.manifest.counts["train_tokens"]
+
+
+def test_a_shortfall_is_warned_of(documents: Path, tmp_path: Path) -> None:
+    said = report(mixed(tmp_path, documents, weights={"zh": 0.9}, budget=100, unit="documents"))["warnings"]
+    assert len(said) == 1
+    assert said[0].startswith("zh is short by")
+
+
 def recipe(path: Path, shard_bytes: int) -> Tokenize:
     raw = Read(paths=str(path), identify="content", shard_bytes=shard_bytes)
     split = Dedup(corpus=Curate(corpus=raw, ops=["pii"]), held_out=0.2)
@@ -213,10 +228,26 @@ def test_a_whole_recipe_is_the_same_on_two_processes_and_seven_shards(
     assert not any("~" in name for name in held_out)
 
 
-def test_a_killed_mix_resumes_to_the_same_bytes(documents: Path, tmp_path: Path) -> None:
-    arguments = ("mix", documents, "-o", tmp_path / "out", "--weights", "zh=.5", "--epochs", "3", "--workers", "1")
+def test_a_killed_mix_resumes_to_the_same_bytes(tmp_path: Path) -> None:
+    write_documents(tmp_path / "many.jsonl", 8_000)
+    arguments = (
+        "mix",
+        tmp_path / "many.jsonl",
+        "-o",
+        tmp_path / "out",
+        "--weights",
+        "zh=.5",
+        "--epochs",
+        "3",
+        "--workers",
+        "1",
+    )
+    start = time.monotonic()
     smelt(*arguments, "--store", tmp_path / "whole")
-    for after in (0.9, 1.3):
-        kill_while_running(*arguments, "--store", tmp_path / "killed", after=after)
+    seconds = time.monotonic() - start
+    killed = [
+        kill_while_running(*arguments, "--store", tmp_path / "killed", after=seconds * part) for part in (0.5, 0.6)
+    ]
+    assert all(killed)
     smelt(*arguments, "--store", tmp_path / "killed")
     assert artifact_bytes(tmp_path / "killed") == artifact_bytes(tmp_path / "whole")

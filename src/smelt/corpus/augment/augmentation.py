@@ -16,7 +16,7 @@ import polars as pl
 import xxhash
 from pydantic import Field
 
-from smelt.corpus.document import Op, is_kept
+from smelt.corpus.document import Op, field_of, is_kept
 from smelt.corpus.measures.measure import MEASURES
 from smelt.errors import InputError
 
@@ -33,14 +33,15 @@ class Augmentation(Op):
 
     def apply(self, batch: pl.DataFrame) -> pl.DataFrame:
         """The batch with changed texts, and how each was changed."""
-        if "split" not in batch.columns:
+        split = batch.select(split=field_of("split", batch))["split"]
+        if len(batch) and split.null_count() == len(batch):
             raise InputError(
                 where=self.op,
                 what="the documents are not split: it would change those that models are judged by",
                 expected="a corpus made by dedup",
                 do='add a step = "dedup" before it',
             )
-        may_change = batch.select(is_kept() & (pl.col("split") == "train")).to_series().fill_null(value=False)
+        may_change = batch.select(is_kept()).to_series() & (split == "train").fill_null(value=False)
         rows = may_change.arg_true()
         texts = batch["text"].gather(rows).to_list()
         new = self.change(texts, [rng_of(name, self) for name in batch["id"].gather(rows)])

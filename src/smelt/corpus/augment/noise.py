@@ -37,8 +37,7 @@ class Noise(Augmentation):
 
     op: ClassVar[str] = "noise"
     rate: Annotated[float, Field(gt=0, le=0.5)] = 0.02
-    """Faults a character. People leave some 2 in 100 characters wrong before they correct (Dhakal et al. 2018 count
-    1.17% that stay)."""
+    """Faults a character (taste): a sentence of 100 characters has two."""
     faults: Annotated[tuple[Fault, ...], Field(min_length=1)] = FAULTS
     """Which kinds; a character is hit by one of those that fit it, at random."""
 

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from smelt.corpus.augment.augmentation import Augmentation, pick
 
+NUMERALS = str.maketrans("0123456789", "〇一二三四五六七八九")
 TEMPLATES = resources.files("smelt.corpus.augment") / "tables" / "templates.toml"
 
 
@@ -28,11 +29,16 @@ class Template:
 
 
 class Part(str):
-    """A group of a match, which knows the formats `upper` and `lower`."""
+    """A group of a match, which knows the formats `upper` and `lower` of its first letter, and in Chinese numerals
+    `digits` (二〇一九) and `number` (up to 99: 二十五)."""
 
     __slots__ = ()
 
     def __format__(self, spec: str) -> str:
+        if spec == "digits":
+            return self.translate(NUMERALS)
+        if spec == "number":
+            return _counted(int(self))
         first = {"upper": self[:1].upper(), "lower": self[:1].lower()}.get(spec, self[:1])
         return first + self[1:]
 
@@ -54,6 +60,12 @@ class Paraphrase(Augmentation):
         if rng.random() >= self.rate:
             return match[0]
         return pick(rng, say).format(match[0], *(Part(group or "") for group in match.groups()))
+
+
+def _counted(number: int) -> str:
+    tens, ones = divmod(number, 10)
+    said = f"{tens if tens > 1 else ''}{'十' if tens else ''}{ones or ''}"
+    return said.translate(NUMERALS)
 
 
 @cache

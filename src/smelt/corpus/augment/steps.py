@@ -15,19 +15,21 @@ import polars as pl
 from pydantic import BeforeValidator, JsonValue, SerializeAsAny, ValidationInfo
 
 from smelt.core.artifact import Artifact, Counts
+from smelt.core.shards import shard_size
 from smelt.core.step import Estimate, Sizes, Step
 from smelt.core.work import Work
 from smelt.corpus.augment.augmentation import Augmentation
 from smelt.corpus.corpus import Corpus, read_shard, write_shard
 from smelt.corpus.curate import BATCH, parse_ledgers
-from smelt.corpus.document import DROP, drop_where, is_kept
+from smelt.corpus.document import DROP, drop_where, field_of, is_kept
 from smelt.corpus.ledger import entry_of, worst_reasons
 from smelt.corpus.ops import ops_identity, parse_op
 from smelt.corpus.steps import finish
 from smelt.errors import EmptyResult
 
-BYTES_PER_SECOND = 3e6
-"""Text on one core, noise and synonyms (2026-11); a translation model is a thousand times as slow."""
+BYTES_PER_SECOND = 2.5e6
+"""Text on one core: synonyms, the slowest of those that need no model (2026-11, 75 MB of English government documents
+and Chinese statutes: noise 18 MB/s, paraphrase 23). How long a translation model takes was not measured: far longer."""
 
 
 def _parse(value: object, info: ValidationInfo) -> object:
@@ -66,7 +68,7 @@ class Augment(Step[Corpus]):
         """Copies the shards side by side."""
         shards = work.open(self.corpus).shards
         task = partial(augment_shard, op=self.op, folder=work.folder)
-        ledger = parse_ledgers(work.map(task, shards, label="augment", cost=lambda shard: shard.stat().st_size))
+        ledger = parse_ledgers(work.map(task, shards, label="augment", cost=shard_size))
         if ledger[0].documents_out == 0:
             raise EmptyResult(
                 where="augment",
@@ -86,8 +88,9 @@ def augment_shard(shard: Path, *, op: Augmentation, folder: Path) -> JsonValue:
 
 def _copies(batch: pl.DataFrame, op: Augmentation) -> pl.DataFrame:
     """The batch with its texts changed and its rows renamed; what is not changed is dropped."""
+    split = field_of("split", batch)
     changed = op.apply(batch.drop("augmentation", strict=False))
-    changed = drop_where(changed, pl.col("split") != "train", "augment.held_out")
+    changed = drop_where(changed, split.is_not_null() & (split != "train"), "augment.held_out")
     changed = drop_where(changed, pl.col("augmentation").is_null(), "augment.unchanged")
     name = pl.col("id") + f"~{op.op}.{op.seed}"
     return changed.with_columns(id=pl.when(is_kept()).then(name).otherwise("id"))

@@ -11,12 +11,12 @@ matches.parquet   a part of an item in a document each: kind, form, coverage, sp
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, JsonValue
 
 from smelt.core.artifact import Artifact, Counts
+from smelt.core.shards import shard_size
 from smelt.core.step import RUNTIME, Estimate, Sizes, Step
 from smelt.core.work import Work
 from smelt.corpus.collect.sources import SourceFile, expand, listing_digest
@@ -77,12 +77,8 @@ class Decontaminate(Step[Corpus]):
         save_index(build_index(items), work.scratch)
         limits = Limits(question=self.question_coverage, answer=self.answer_coverage)
         searching = partial(search_shard, scratch=work.scratch, limits=limits)
-        work.map(searching, shards, label="search", cost=_size)
+        work.map(searching, shards, label="search", cost=shard_size)
         counts = join_matches(items, shards, work.scratch, work.folder)
         marking = partial(mark_shard, scratch=work.scratch, folder=work.folder, action=self.action)
-        ledger = parse_ledgers(work.map(marking, shards, label="mark", cost=_size))
+        ledger = parse_ledgers(work.map(marking, shards, label="mark", cost=shard_size))
         return {**finish(work, ledger), **counts}
-
-
-def _size(shard: Path) -> float:
-    return shard.stat().st_size

@@ -22,8 +22,8 @@ from pydantic import JsonValue
 
 from smelt.core.shards import write_whole
 from smelt.corpus.corpus import read_shard, scan_shards, write_shard
-from smelt.corpus.document import DROP, drop_where, is_kept
-from smelt.corpus.ledger import Amount, entry_of
+from smelt.corpus.document import DROP, drop_where, field_of, is_kept
+from smelt.corpus.ledger import Amount, Entry, entry_of
 from smelt.corpus.mix.plan import Draw, last_key, whole_passes
 from smelt.errors import InputError
 
@@ -35,6 +35,8 @@ RANGE_BITS = 12
 PARTITION_KEYS = 4_000_000
 """Keys compared at a time, about, when ids are checked: some 300 MB."""
 MAX_KEY = 2**64
+N_BYTES = pl.col("text").str.len_bytes().cast(pl.Int64)
+"""Of a text as UTF-8; as wide as sums need it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,8 @@ def count_shard(shard: Path, *, drawing: Drawing, scratch: Path) -> JsonValue:
     sized = marked.filter(is_kept() & ~pl.col("_held_out")).with_columns(_size=_sizes(drawing))
     with write_whole(keys_file(shard, scratch)) as path:
         sized.select(key="_key", group="_group", size="_size", id="id").sort("key", "id").write_parquet(path)
-    n_bytes = pl.col("text").str.len_bytes().cast(pl.Int64)
-    sums = sized.group_by("_group").agg(pl.len(), n_bytes.sum(), pl.col("_size").sum()).sort("_group")
-    held_out = marked.filter("_held_out").select(pl.len(), n_bytes.sum()).row(0)
+    sums = sized.group_by("_group").agg(pl.len(), N_BYTES.sum(), pl.col("_size").sum()).sort("_group")
+    held_out = marked.filter("_held_out").select(pl.len(), N_BYTES.sum()).row(0)
     return {
         "groups": {group: list(numbers) for group, *numbers in sums.iter_rows()},
         "held_out": list(held_out),
@@ -130,23 +131,7 @@ def select_shard(
     for turn in range(max([1, *(draw.most for draw in draws.values())])):
         here = marked.filter((pl.col("copies") > turn) | (~is_kept() if turn == 0 else pl.lit(False)))
         write_shard(folder, f"{turn * n_shards + number:05d}", _conformed(here.with_columns(epoch=turn), schema))
-    entry = entry_of("mix", documents, marked)
-    copies, n_bytes = pl.col("copies"), pl.col("text").str.len_bytes().cast(pl.Int64)
-    more = marked.filter(is_kept()).select((copies - 1).sum(), (n_bytes * (copies - 1)).sum()).row(0)
-    added = Amount(documents=more[0], bytes=more[1])
-    entry = entry.model_copy(
-        update={
-            "added": added,
-            "documents_out": entry.documents_out + added.documents,
-            "bytes_out": entry.bytes_out + added.bytes,
-        }
-    )
-    drawn = marked.filter(is_kept() & ~pl.col("_held_out")).group_by("_group")
-    taken = drawn.agg(copies.sum(), (n_bytes * copies).sum(), (pl.col("size") * copies).sum()).sort("_group")
-    return {
-        "ledger": [entry.model_dump(mode="json")],
-        "taken": {group: list(numbers) for group, *numbers in taken.iter_rows()},
-    }
+    return {"ledger": [_entry(documents, marked).model_dump(mode="json")], "taken": _taken(marked)}
 
 
 def common_schema(corpora: Sequence[pl.Schema], *, with_split: bool) -> pl.Schema:
@@ -162,13 +147,34 @@ def common_schema(corpora: Sequence[pl.Schema], *, with_split: bool) -> pl.Schem
     return pl.Schema({**joined, **split, "epoch": pl.Int64(), "copies": pl.Int64()})
 
 
+def _entry(documents: pl.DataFrame, drawn: pl.DataFrame) -> Entry:
+    """The ledger's entry: what is taken more than once came out, and was added."""
+    entry, more = entry_of("mix", documents, drawn), pl.col("copies") - 1
+    added = drawn.filter(is_kept()).select(documents=more.sum(), bytes=(N_BYTES * more).sum()).row(0, named=True)
+    return entry.model_copy(
+        update={
+            "added": Amount(**added),
+            "documents_out": entry.documents_out + added["documents"],
+            "bytes_out": entry.bytes_out + added["bytes"],
+        }
+    )
+
+
+def _taken(drawn: pl.DataFrame) -> dict[str, JsonValue]:
+    """Documents, bytes and size by group, repeats counted; without those held out."""
+    copies = pl.col("copies")
+    groups = drawn.filter(is_kept() & ~pl.col("_held_out")).group_by("_group")
+    sums = groups.agg(copies.sum(), (N_BYTES * copies).sum(), (pl.col("size") * copies).sum()).sort("_group")
+    return {group: list(numbers) for group, *numbers in sums.iter_rows()}
+
+
 def _marked(documents: pl.DataFrame, drawing: Drawing) -> pl.DataFrame:
     """The documents with `_split`, `_held_out`, `_group` and `_key`; those outside the window dropped."""
-    names = [_field(name, documents).fill_null(UNKNOWN) for name in drawing.by]
+    names = [field_of(name, documents).fill_null(UNKNOWN) for name in drawing.by]
     keys = [xxhash.xxh3_64_intdigest(name.encode(), drawing.seed) for name in documents["id"]]
     marked = documents.with_columns(
         pl.Series("_key", keys, pl.UInt64),
-        _split=_field("split", documents),
+        _split=field_of("split", documents),
         _group=pl.concat_str(names, separator="/"),
     ).with_columns(_held_out=(pl.col("_split") == "held_out").fill_null(value=False))
     return _outside(marked, drawing.window)
@@ -178,8 +184,8 @@ def _outside(batch: pl.DataFrame, window: Window) -> pl.DataFrame:
     may_fall, date = ~pl.col("_held_out"), pl.col("date")
     for name, chosen in (("domain", window.domains), ("language", window.languages)):
         if chosen:
-            is_other = ~(_field(name, batch).is_in(list(chosen)).fill_null(value=False))  # unknown is other
-            batch = drop_where(batch, may_fall & is_other, f"mix.{name}", detail=_field(name, batch))
+            is_other = ~(field_of(name, batch).is_in(list(chosen)).fill_null(value=False))  # unknown is other
+            batch = drop_where(batch, may_fall & is_other, f"mix.{name}", detail=field_of(name, batch))
     if window.since or window.until:
         batch = drop_where(batch, may_fall & date.is_null(), "mix.undated")
     if window.since:
@@ -249,14 +255,7 @@ def _sizes(drawing: Drawing) -> pl.Expr:
     if drawing.unit == "tokens" and drawing.tokenizer is not None:
         counted = _counter(drawing.tokenizer)
         return pl.col("text").map_batches(counted, return_dtype=pl.Int64)
-    return pl.col("text").str.len_bytes().cast(pl.Int64)
-
-
-def _field(name: str, documents: pl.DataFrame) -> pl.Expr:
-    """A column, or a field of `meta`: what an earlier command wrote comes back as the latter."""
-    if name in documents.columns:
-        return pl.col(name).cast(pl.String)
-    return pl.col("meta").str.json_path_match(f"$.{name}")
+    return N_BYTES
 
 
 def _check_passes(documents: pl.DataFrame, shard: Path) -> None:
