@@ -75,12 +75,12 @@ def test_the_ladder_reaches_the_losses_it_reached_before(
 
 
 QUICKSTART_LAW = {
-    "minima": [34791, 50587.7, 83722.6, 132866],
-    "d_opt exponent": 0.570504,
-    "d_opt exponent, 95%": [0.532702, 0.623045],
-    "alpha": 0.447012,
-    "beta": 0.274309,
-    "E": 2.62559,
+    "minima": [29755.9, 50693.3, 79927.5, 130469.0],
+    "d_opt exponent": 0.536109,
+    "d_opt exponent, 95%": [0.496637, 0.568029],
+    "alpha": 0.417406,
+    "beta": 0.327958,
+    "E": 2.72577,
 }
 """The law of quickstart-runs.parquet, which is the run table of the quickstart."""
 
