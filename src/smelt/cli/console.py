@@ -1,18 +1,25 @@
-"""Progress on stderr, from the events of a run: one line an artifact, the current phase below on a terminal."""
+"""Progress on stderr, from the events of a run: one line an artifact, the current phase below on a terminal.
+
+Off a terminal (a log, a job queue) a phase that goes on for long says every now and then in a plain line how it goes.
+"""
 
 from __future__ import annotations
 
 import sys
 import threading
+import time
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from smelt.cli.pace import Pace
 from smelt.core.events import Event, Events, read_events
 from smelt.units import format_count, format_seconds
 
 POLL_SECONDS = 0.1
+PLAIN_SECONDS = 10.0
+"""Between plain lines off a terminal: often enough to see that it lives (taste)."""
 
 
 class Follower:
@@ -24,6 +31,8 @@ class Follower:
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._progress = _progress_bar()
         self._bars: dict[tuple[str, str], TaskID] = {}
+        self._paces: dict[tuple[str, str], Pace] = {}
+        self._spoke = time.time()
 
     def __enter__(self) -> Follower:
         self._progress.start()
@@ -44,18 +53,34 @@ class Follower:
             for event, offset in read_events(self._path, self._offset):
                 self._offset = offset
                 self._show(event)
+            self._tell_pace(time.time())
+
+    def _tell_pace(self, now: float) -> None:
+        """Brings the words beside the bars up to date; off a terminal prints them, when it is time to."""
+        for key, bar in self._bars.items():
+            self._progress.update(bar, pace=self._paces[key].in_words(now))
+        if self._progress.disable and now - self._spoke >= PLAIN_SECONDS:
+            self._spoke = now
+            for task in self._progress.tasks:
+                of = f"{task.completed:.0f} of {task.total:.0f}"
+                line = ", ".join(filter(None, [f"{task.description}: {of}", task.fields["pace"]]))
+                self._progress.console.print(line, markup=False, highlight=False)
 
     def _show(self, event: Event) -> None:
         artifact, label = str(event.get("artifact")), str(event.get("label"))
         match event["event"]:
             case "phase":
+                self._paces[artifact, label] = Pace(_number(event, "time"), left=_number(event, "left"))
                 self._bars[artifact, label] = self._progress.add_task(
                     f"{artifact.partition('@')[0]} {label}",
                     total=_number(event, "items"),
                     completed=int(_number(event, "done")),
+                    pace="",
                 )
             case "item" if (artifact, label) in self._bars:
                 self._progress.advance(self._bars[artifact, label])
+                amounts = [_number(event, name) for name in ("share", "documents", "bytes")]
+                self._paces[artifact, label].add(*amounts)
             case "done":
                 self._finish(artifact, event)
             case "warning":
@@ -85,8 +110,9 @@ def summary_of(counts: Event) -> list[str]:
 
 def _progress_bar() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    pace = TextColumn("{task.fields[pace]}", markup=False)
     console = Console(stderr=True, soft_wrap=True)
-    return Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty())
+    return Progress(*columns, pace, console=console, transient=True, disable=not sys.stderr.isatty())
 
 
 def _number(event: Event, name: str) -> float:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
 
 from pydantic import BaseModel, JsonValue
 
@@ -32,6 +32,13 @@ PROGRESS = ".progress"
 """Records of finished items; removed once the artifact is whole."""
 SCRATCH = ".scratch"
 """Intermediate files of a step; removed once the artifact is whole."""
+
+
+class Amounts(NamedTuple):
+    """What a finished item dealt with, for those who watch."""
+
+    documents: int
+    bytes: int
 
 
 class Record(BaseModel):
@@ -131,23 +138,30 @@ class Work:
         *,
         label: str,
         cost: Callable[[T], float] | None = None,
+        counts: Callable[[R], Amounts] | None = None,
     ) -> list[R]:
         """The results of `function` over `items`, in their order, computed side by side.
 
         `function` must be picklable, deterministic, and leave its files whole, since an item is done again
         when a crash comes between its files and its record. Its result must be a JSON value. With `cost` the
-        costliest items start first, which keeps all cores busy to the end. `label` names the phase.
+        costliest items start first, which keeps all cores busy to the end. `label` names the phase. What `counts` finds
+        in a result goes to the log beside the item's share of all cost, from which come rates and the time left.
         """
         tasks = [
             Task(function, item, self.folder / PROGRESS / label / f"{number:05d}.json")
             for number, item in enumerate(items)
         ]
+        costs = {task.record: float(cost(task.item)) if cost else 1.0 for task in tasks}
         todo = [task for task in tasks if not task.record.exists()]
         if cost is not None:
-            todo.sort(key=lambda task: cost(task.item), reverse=True)
-        self.events.emit("phase", label=label, items=len(tasks), done=len(tasks) - len(todo))
+            todo.sort(key=lambda task: costs[task.record], reverse=True)
+        whole = sum(costs.values()) or 1.0
+        left = sum(costs[task.record] for task in todo) / whole
+        self.events.emit("phase", label=label, items=len(tasks), done=len(tasks) - len(todo), left=left)
         for task in self._runner.run(todo):
-            self.events.emit("item", label=label, number=task.record.stem)
+            amounts = counts(cast("R", read_record(task.record).result))._asdict() if counts else {}
+            share = costs[task.record] / whole
+            self.events.emit("item", label=label, number=task.record.stem, share=share, **amounts)
         return [cast("R", read_record(task.record).result) for task in tasks]
 
     def make(self, steps: Sequence[Step[A]], *, cost: Callable[[Step[A]], float] | None = None) -> list[A]:

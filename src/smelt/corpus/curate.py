@@ -9,6 +9,7 @@ from typing import Any, cast
 import polars as pl
 from pydantic import JsonValue
 
+from smelt.core.work import Amounts
 from smelt.corpus.corpus import read_shard, write_shard
 from smelt.corpus.document import DROP, Op
 from smelt.corpus.ledger import Entry, add_up, entry_of
@@ -41,3 +42,9 @@ def parse_ledgers(results: Sequence[JsonValue]) -> list[Entry]:
     """The ledger of a step from what its tasks returned."""
     parsed = ([Entry.model_validate(entry) for entry in cast("list[Any]", ledger)] for ledger in results)
     return add_up(parsed)
+
+
+def amounts_in(ledger: JsonValue) -> Amounts:
+    """The documents and bytes that came to a task, from the ledger it returned."""
+    first = Entry.model_validate(cast("list[Any]", ledger)[0])
+    return Amounts(first.documents_in, first.bytes_in)

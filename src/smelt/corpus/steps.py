@@ -16,13 +16,13 @@ from pydantic import BeforeValidator, Field, JsonValue, SerializeAsAny, Validati
 from smelt.core.artifact import Artifact, Counts
 from smelt.core.shards import shard_size
 from smelt.core.step import RUNTIME, Estimate, Sizes, Step
-from smelt.core.work import Work
+from smelt.core.work import Amounts, Work
 from smelt.corpus.collect.labels import Label, check_labels
 from smelt.corpus.collect.reading import Reading
 from smelt.corpus.collect.rows import COLUMNS
 from smelt.corpus.collect.sources import FileFormat, SourceFile, expand, in_groups, listing_digest
 from smelt.corpus.corpus import Corpus, write_ledger
-from smelt.corpus.curate import curate_shard, parse_ledgers
+from smelt.corpus.curate import amounts_in, curate_shard, parse_ledgers
 from smelt.corpus.document import Op
 from smelt.corpus.ledger import Entry, add_up, worst_reasons
 from smelt.corpus.ops import ops_identity, parse_op
@@ -110,7 +110,7 @@ class Read(Step[Corpus]):
         task = partial(
             read_group, reading=reading, labels=self.labels, folder=work.scratch, shard_bytes=self.shard_bytes
         )
-        read = work.map(task, groups, label="read", cost=lambda group: group.expected_bytes)
+        read = work.map(task, groups, label="read", cost=lambda group: group.expected_bytes, counts=_amounts_read)
         results = [GroupResult.model_validate(result) for result in read]
         ledger = add_up(result.ledger for result in results)
         problems = [problem for result in results for problem in result.problems]
@@ -154,7 +154,7 @@ class Curate(Step[Corpus]):
         """Curates the shards side by side."""
         shards = work.open(self.corpus).shards
         task = partial(curate_shard, ops=self.ops, folder=work.folder)
-        ledger = parse_ledgers(work.map(task, shards, label="curate", cost=shard_size))
+        ledger = parse_ledgers(work.map(task, shards, label="curate", cost=shard_size, counts=amounts_in))
         if ledger[-1].documents_out == 0:
             raise EmptyResult(
                 where="curate",
@@ -163,6 +163,10 @@ class Curate(Step[Corpus]):
                 do="loosen these ops, or see whether the files are what they should be",
             )
         return finish(work, ledger)
+
+
+def _amounts_read(result: JsonValue) -> Amounts:
+    return amounts_in(cast("dict[str, JsonValue]", result)["ledger"])
 
 
 def finish(work: Work, ledger: Sequence[Entry]) -> Counts:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from smelt.corpus.clean.rules import Rules
 from smelt.corpus.document import Document, Drop, as_batch, is_kept
-from smelt.corpus.extract.extract import Extract, main_text
+from smelt.corpus.extract.extract import Extract, Mode, main_text
 from smelt.corpus.extract.learned import Extractor
 from smelt.corpus.extract.model import MODEL, load_model, shipped_model
 from smelt.corpus.extract.page import MAX_BYTES
@@ -179,3 +181,36 @@ def word_f1(text: str, reference: str) -> float:
     ours, theirs = (Counter(re.findall(r"\w+", side.lower())) for side in (text, reference))
     common = sum((ours & theirs).values())
     return 2 * common / (sum(ours.values()) + sum(theirs.values())) if common else float(not theirs)
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> str:
+    """The page with pieces of markup and bytes put in, cut out and said again."""
+    text = PAGE
+    for _ in range(draw(st.integers(1, 8))):
+        at, to = sorted(draw(st.tuples(*[st.integers(0, len(text))] * 2)))
+        new = draw(
+            st.sampled_from(
+                ("<", "<<<<", "</", "<div>" * 40, "<pre>", "&#x110000;", "\0", "中文", "<td>", "<a href=", "<!--")
+            )
+        )
+        text = text[:at] + draw(st.sampled_from((new, text[at:to] * 2, ""))) + text[to:]
+    return text
+
+
+@pytest.mark.parametrize("mode", ["best", "fast"])
+@settings(max_examples=60, deadline=None)
+@given(html=st.one_of(mutated(), st.text(max_size=300)))
+def test_any_page_gives_text_or_the_reason_for_none(mode: Mode, html: str) -> None:
+    for output in ("text", "markdown"):
+        found = main_text(html, mode, output)
+        if isinstance(found, Drop):
+            assert found.reason in ("extract.empty", "extract.hostile")
+        else:
+            assert found.strip()
+            found.encode()  # holds no half of a character
+
+
+def test_a_batch_gives_what_each_of_its_pages_gives_alone() -> None:
+    pages = [page(PAGE.replace("coke", word)) for word in ("coke", "coal", "焦炭")] + [page("<p>")]
+    assert extracted(*pages) == [row for one in pages for row in extracted(one)]

@@ -11,7 +11,7 @@ from smelt.core.artifact import Artifact, Counts
 from smelt.core.step import Estimate, Sizes, Step
 from smelt.core.work import Work
 from smelt.corpus.corpus import Corpus
-from smelt.corpus.curate import parse_ledgers
+from smelt.corpus.curate import amounts_in, parse_ledgers
 from smelt.corpus.measures.measure import MEASURES
 from smelt.corpus.steps import finish
 
@@ -65,4 +65,4 @@ class Outliers(Step[Corpus]):
         marking = partial(
             mark_shard, scratch=work.scratch, folder=work.folder, usual=usual, limit=self.distance, drop=self.drop
         )
-        return finish(work, parse_ledgers(work.map(marking, shards, label="mark")))
+        return finish(work, parse_ledgers(work.map(marking, shards, label="mark", counts=amounts_in)))

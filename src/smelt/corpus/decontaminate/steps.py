@@ -21,7 +21,7 @@ from smelt.core.step import RUNTIME, Estimate, Sizes, Step
 from smelt.core.work import Work
 from smelt.corpus.collect.sources import SourceFile, expand, listing_digest
 from smelt.corpus.corpus import Corpus
-from smelt.corpus.curate import parse_ledgers
+from smelt.corpus.curate import amounts_in, parse_ledgers
 from smelt.corpus.steps import absolute_paths, finish
 
 BYTES_PER_SECOND = 15e6
@@ -80,5 +80,5 @@ class Decontaminate(Step[Corpus]):
         work.map(searching, shards, label="search", cost=shard_size)
         counts = join_matches(items, shards, work.scratch, work.folder)
         marking = partial(mark_shard, scratch=work.scratch, folder=work.folder, action=self.action)
-        ledger = parse_ledgers(work.map(marking, shards, label="mark", cost=shard_size))
+        ledger = parse_ledgers(work.map(marking, shards, label="mark", cost=shard_size, counts=amounts_in))
         return {**finish(work, ledger), **counts}

@@ -13,7 +13,7 @@ from smelt.core.shards import file_digest, link_whole, read_json
 from smelt.core.step import RUNTIME, Estimate, Sizes, Step
 from smelt.core.work import Work
 from smelt.corpus.corpus import KEPT, LEDGER, Corpus
-from smelt.corpus.curate import parse_ledgers
+from smelt.corpus.curate import amounts_in, parse_ledgers
 from smelt.corpus.duplicates.banding import FINEWEB, Banding, derive
 from smelt.corpus.ledger import Entry
 from smelt.corpus.steps import finish
@@ -151,7 +151,7 @@ class Dedup(Step[Corpus]):
         marking = partial(
             documents.mark_shard, layout=layout, folder=work.folder, likeness=likeness, held_out=self.held_out
         )
-        ledger = parse_ledgers(work.map(marking, layout.new, label="mark", cost=layout.bytes))
+        ledger = parse_ledgers(work.map(marking, layout.new, label="mark", cost=layout.bytes, counts=amounts_in))
         return {**finish(work, ledger), "clusters": n_clusters}
 
     def _cut_spans(self, work: Work, layout: Layout) -> Counts:
@@ -177,7 +177,7 @@ class Dedup(Step[Corpus]):
             method=self.method,
             held_out=self.held_out,
         )
-        ledger = parse_ledgers(work.map(cutting, layout.new, label="cut", cost=layout.bytes))
+        ledger = parse_ledgers(work.map(cutting, layout.new, label="cut", cost=layout.bytes, counts=amounts_in))
         return finish(work, ledger)
 
 
