@@ -45,3 +45,10 @@ def test_off_a_terminal_a_long_phase_says_how_it_goes_in_plain_lines(
     assert " documents/s, " in said
     assert " left" in said
     assert "\x1b" not in said
+
+
+def test_a_phase_whose_items_are_all_done_has_no_time_left() -> None:
+    pace = Pace(started=0.0)
+    for _ in range(10):
+        pace.add(0.1, 1, 100)
+    assert pace.seconds_left(at=5.0) == 0

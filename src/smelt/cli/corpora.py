@@ -115,4 +115,5 @@ def _print_samples(rows: Sequence[tuple[str, str, str]]) -> None:
 
 def _excerpt(text: str) -> JsonValue:
     words = " ".join(text[: 4 * EXCERPT].split())
+    words = "".join(character if character.isprintable() else "\ufffd" for character in words)  # no terminal is steered
     return words if len(words) <= EXCERPT else f"{words[:EXCERPT]} …"

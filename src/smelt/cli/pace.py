@@ -26,7 +26,7 @@ class Pace:
 
     def add(self, share: float, documents: float, n_bytes: float) -> None:
         """Counts a finished item."""
-        self.left = max(0.0, self.left - share)
+        self.left = round(max(0.0, self.left - share), 9)  # shares add up to one but for the last bits
         self.done += share
         self.documents += documents
         self.bytes += n_bytes
