@@ -105,7 +105,7 @@ class TrainNgrams(Step[Ngrams]):
     corpus: Step[Corpus]
     """Texts such as one would have."""
     order: int = Field(default=6, ge=1, le=12)
-    """Bytes of the longest n-gram. More takes memory, and gains little on some MB of text (see docs/lab-log.md)."""
+    """Bytes of the longest n-gram; more takes more memory (taste, not tuned)."""
     sample_bytes: Annotated[Bytes, Field(gt=0)] = 16 * 2**20
     """How much text to train on, about: a GiB of memory at order 6."""
 
