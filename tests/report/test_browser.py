@@ -59,7 +59,7 @@ def test_the_page_draws_everything_without_errors_requests_or_overflow(
     assert page.title() == "quickstart: smelt report"
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     plots = page.locator(".plot")
-    assert plots.count() == 8
+    assert plots.count() == 11
     for place in range(plots.count()):
         marks = plots.nth(place).locator(".scatterlayer path, .barlayer path")
         assert marks.count() > 0, f"plot {place} is empty"
