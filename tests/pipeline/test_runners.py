@@ -83,7 +83,7 @@ class TestOnRay:
         self, tiny_recipe: Path, tiny_store: Store, tmp_path: Path, cluster: str
     ) -> None:
         arguments = ("run", tiny_recipe, "--store", tmp_path, "--no-report", "--on", "ray")
-        killed = [kill_while_running(*arguments, after=after, RAY_ADDRESS=cluster) for after in (4.0, 5.0, 6.0)]
+        killed = [kill_while_running(*arguments, after=after, RAY_ADDRESS=cluster) for after in (3.0, 3.6, 4.2)]
         assert all(killed)
         smelt(*arguments, RAY_ADDRESS=cluster)
         assert artifact_bytes(tmp_path) == artifact_bytes(tiny_store.root)
