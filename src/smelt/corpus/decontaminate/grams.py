@@ -10,13 +10,12 @@ import unicodedata
 from functools import cache
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
 from smelt.corpus.measures.characters import IDEOGRAPH, LAST_USED, N_CODES, character_classes, normal_forms
-from smelt.corpus.measures.kernels import BYTES, CLASSES, OFFSETS, SEED, compiled, decode, mix
+from smelt.corpus.measures.kernels import BYTES, CLASSES, OFFSETS, SEED, compiled, decode, inner, mix
 
 SHORTEST, LONGEST = 5, 8
 """Tokens in an n-gram: as many as tell about five words' worth, so 5 of English and 8 of Chinese (taste)."""
@@ -72,7 +71,7 @@ def tokenise(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Tokens:
     return Tokens(hashes[:n], weights[:n], places[0, :n], places[1, :n], first)
 
 
-@numba.njit
+@inner
 def tokenise_text(
     text: NDArray[np.uint8],
     utf8: NDArray[np.uint8],

@@ -18,14 +18,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 import polars as pl
 from numba import types
 from numpy.typing import NDArray
 
 from smelt.corpus.duplicates.minhash import hash_shingle, hash_words, n_shingles
-from smelt.corpus.measures.kernels import BYTES, HALF, OFFSETS, compiled, longest_text, utf8_buffers
+from smelt.corpus.measures.kernels import BYTES, HALF, OFFSETS, compiled, inner, longest_text, utf8_buffers
 
 WINDOW = 64
 """Neighbours by size that a document is compared with in a bucket (taste: 65 documents are all compared)."""
@@ -138,7 +137,7 @@ def shingle_batch(
         bounds[d + 1] = end
 
 
-@numba.njit
+@inner
 def n_common(a: NDArray[np.uint32], b: NDArray[np.uint32]) -> int:
     """How many numbers two ascending lists share."""
     i, j, common = 0, 0, 0
@@ -192,7 +191,7 @@ def pair_up(
     return n
 
 
-@numba.njit
+@inner
 def find_root(parent: NDArray[np.int64], node: int) -> int:
     """The root of a node's tree; halves the path to it (Tarjan & van Leeuwen 1984)."""
     while parent[node] != node:

@@ -8,14 +8,13 @@ meet in a band are alike is then counted shingle by shingle: jaccard.py.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import polars as pl
 from numba import types
 from numpy.typing import NDArray
 
 from smelt.corpus.duplicates.banding import FINEWEB, Banding
-from smelt.corpus.measures.kernels import BYTES, HALF, OFFSETS, SEED, compiled, longest_text, mix, utf8_buffers
+from smelt.corpus.measures.kernels import BYTES, HALF, OFFSETS, SEED, compiled, inner, longest_text, mix, utf8_buffers
 
 SHINGLE = 5
 """Words in a shingle. A text of fewer, but of any, is one shingle: its near duplicates are its equals."""
@@ -57,7 +56,7 @@ def _hash_family(n_hashes: int) -> NDArray[np.uint32]:
     return np.random.RandomState(2024).randint(0, 2**32, (2, n_hashes), np.uint32) | np.uint32(1)
 
 
-@numba.njit
+@inner
 def hash_words(text: NDArray[np.uint8], hashes: NDArray[np.uint64]) -> int:
     """Fills `hashes` with those of the words, which single spaces part, and gives their number."""
     n = 0
@@ -72,13 +71,13 @@ def hash_words(text: NDArray[np.uint8], hashes: NDArray[np.uint64]) -> int:
     return n + 1 if len(text) > 0 else 0
 
 
-@numba.njit
+@inner
 def n_shingles(n_words: int) -> int:
     """How many shingles so many words make, repeats counted."""
     return max(n_words - SHINGLE + 1, min(n_words, 1))
 
 
-@numba.njit
+@inner
 def hash_shingle(words: NDArray[np.uint64], first: int) -> np.uint64:
     """The hash of the shingle that begins with that word."""
     shingle = SEED
@@ -87,7 +86,7 @@ def hash_shingle(words: NDArray[np.uint64], first: int) -> np.uint64:
     return shingle
 
 
-@numba.njit
+@inner
 def take_minima(words: NDArray[np.uint64], family: NDArray[np.uint32], minima: NDArray[np.uint32]) -> None:
     """Lowers each of the minima to the least hash of a shingle."""
     for first in range(n_shingles(len(words))):

@@ -11,7 +11,6 @@ So two copies of a page that differ in quotation marks, dashes or line breaks ha
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -19,7 +18,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from smelt.corpus.measures.characters import NormalForms, normal_forms
-from smelt.corpus.measures.kernels import BYTES, OFFSETS, compiled, decode, utf8_buffers
+from smelt.corpus.measures.kernels import BYTES, OFFSETS, compiled, decode, inner, utf8_buffers
 
 BLANK = ord(" ")
 
@@ -37,7 +36,7 @@ def normalise(texts: pl.Series, forms: NormalForms | None = None) -> pl.Series:
     return pl.Series(texts.name, array).set(texts.is_null(), None)
 
 
-@numba.njit
+@inner
 def normalise_text(
     text: NDArray[np.uint8], utf8: NDArray[np.uint8], start: NDArray[np.int32], normal: NDArray[np.uint8], at: int
 ) -> int:

@@ -1,4 +1,8 @@
-"""The pages' blocks scored and chosen: two stages of trees, and a cut that expects the best F1."""
+"""The pages' blocks scored and chosen: two stages of trees, and a cut that expects the best F1.
+
+A page of a few blocks says too little of itself for the trees, which learned from whole pages of the web: their
+probabilities are low throughout, and only their order is gone by (`choose_of_few`).
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,17 @@ from numba import types
 from numpy.typing import NDArray
 
 from smelt.corpus.extract.context import FLOATS, describe_context
-from smelt.corpus.extract.features import ROWS, SUMMED
+from smelt.corpus.extract.features import IN_HEADING, ROWS, SUMMED
 from smelt.corpus.extract.page import ELEMENTS, RECORDS
 from smelt.corpus.extract.trees import TREES, Trees, add_trees
 from smelt.corpus.measures.kernels import compiled
+
+FEW = 12
+"""Blocks of a page, up to which the next two hold: of 1,497 reviewed pages one is so small and has text outside links."""
+LIKELY = 0.5
+"""Of the likeliest block's probability, from which on blocks are taken (taste)."""
+LINKED = 0.5
+"""The share of its words in links, from which on a page of a few blocks is a list of them (taste)."""
 
 
 @compiled(types.void(ROWS, types.int64, TREES, FLOATS))
@@ -54,3 +65,17 @@ def best_cut(p: NDArray[np.float32], blocks: Any, n: int) -> float:
         if f1 > best:
             best, cut = f1, float(p[i])
     return cut
+
+
+def choose_of_few(p: NDArray[np.float32], blocks: Any, inside: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Which blocks of a page of a few are main content: the likely ones, and headings right above them.
+
+    `inside` are the bits of `SUMS` of the elements around the blocks. Of a list of links nothing is taken.
+    """
+    if blocks["link_words"].sum() >= LINKED * blocks["words"].sum():
+        return np.zeros(len(p), np.bool_)
+    keep = p >= LIKELY * p.max()
+    is_heading = (inside & IN_HEADING) > 0
+    for i in range(len(p) - 2, -1, -1):
+        keep[i] |= is_heading[i] and keep[i + 1]
+    return keep

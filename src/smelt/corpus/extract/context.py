@@ -9,7 +9,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from smelt.corpus.extract.features import ANCESTORS, BESIDES, FAR, counting_table, next_around
-from smelt.corpus.measures.kernels import GOLDEN, ONE, Table, inner
+from smelt.corpus.measures.kernels import GOLDEN, ONE, Table, allocating, inner
 
 REACHES = (2, 5, 12, 30)
 """Blocks before and behind whose mean probability is seen."""
@@ -46,7 +46,7 @@ def slot_of(table: Table, key: np.uint64) -> np.int64:
     return np.int64(slot)
 
 
-@inner
+@allocating
 def sum_alike(
     blocks: Any, n: int, elements: Any, sums: Any, p: NDArray[np.float32], alike: NDArray[np.float32]
 ) -> None:
@@ -62,7 +62,7 @@ def sum_alike(
         alike[i] = totals[slots[i]]
 
 
-@inner
+@allocating
 def sum_up(blocks: Any, n: int, elements: Any, n_elements: int, p: NDArray[np.float32]) -> NDArray[np.float32]:
     """The expected words of main content within each element."""
     expected = np.zeros(n_elements, np.float32)
@@ -120,7 +120,7 @@ def write_distances(rows: NDArray[np.float32], at: int, blocks: Any, n: int, p: 
             behind = i
 
 
-@inner
+@allocating
 def describe_context(
     elements: Any,
     n_elements: int,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from smelt.corpus.extract.lexicon import WEIGHTS, heading_score, markup_score, text_score
 from smelt.corpus.extract.page import ELEMENTS, RECORDS
 from smelt.corpus.extract.tags import FNV_PRIME, HIDDEN, TAG, TAG_KINDS
-from smelt.corpus.measures.kernels import GOLDEN, ONE, Table, compiled, inner, new_table
+from smelt.corpus.measures.kernels import GOLDEN, ONE, Table, allocating, compiled, inner, new_table
 
 CONTAINERS = [
     "nav",
@@ -62,6 +62,7 @@ IN_H1, IN_H2, IN_P, IN_LI = (np.uint64(1) << np.uint64(CONTAINERS.index(name)) f
 IN_ARTICLE, IN_MAIN, IN_TABLE = (
     np.uint64(1) << np.uint64(CONTAINERS.index(name)) for name in ("article", "main", "table")
 )
+IN_HEADING = np.uint64(0b111111 << H1)
 ANCESTORS = 6
 """Elements around a block that are described, wrappers that hold nothing more left out."""
 REACH = 3
@@ -222,7 +223,7 @@ def count_of(table: Table, key: np.uint64) -> int:
     return table.values[slot] if table.keys[slot] == key else 0
 
 
-@inner
+@allocating
 def counting_table(n_keys: int) -> Table:
     """An empty table for up to so many keys."""
     table = new_table(n_keys)
@@ -236,7 +237,7 @@ def kin_key(elements: Any, sums: Any, e: int) -> np.uint64:
     return sums[e].signature ^ (np.uint64(elements[e].parent + 1) * GOLDEN)
 
 
-@inner
+@allocating
 def describe_elements(
     elements: Any, n: int, tokens: NDArray[np.uint32], markup: NDArray[np.float32], sums: Any
 ) -> None:
@@ -294,7 +295,7 @@ def heading_level(inside: np.uint64) -> int:
     return 0
 
 
-@inner
+@allocating
 def score_blocks(
     blocks: Any, n: int, words: NDArray[np.uint32], text: NDArray[np.float32], sums: Any, scores: Any
 ) -> None:

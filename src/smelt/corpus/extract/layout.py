@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smelt.corpus.extract.tags import TAG, TAG_KINDS
-from smelt.corpus.measures.kernels import inner
+from smelt.corpus.measures.kernels import allocating, inner
 
 UL, OL, LI, TR, TD, TH, TABLE, QUOTE, PRE_TAG, DT, DD = (
     TAG[name] for name in ("ul", "ol", "li", "tr", "td", "th", "table", "blockquote", "pre", "dt", "dd")
@@ -39,7 +39,7 @@ class Layout(NamedTuple):
     term: int
 
 
-@inner
+@allocating
 def number_places(elements: Any, n: int, blocks: Any, n_blocks: int, keep: NDArray[np.bool_]) -> NDArray[np.int32]:
     """For each element, the columns ORDINAL, HELD and IS_LAYOUT."""
     places = np.zeros((n, 3), np.int32)

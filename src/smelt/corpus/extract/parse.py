@@ -283,6 +283,15 @@ def add_break(page: Page) -> None:
         page.state.pieces += 1
 
 
+@compiled(types.int64(BYTES))
+def count_markup(data: NDArray[np.uint8]) -> int:
+    """How often `<` stands in a page: no more elements than that."""
+    n = 0
+    for at in range(len(data)):
+        n += data[at] == LESS
+    return n
+
+
 @compiled(types.void(BYTES, BYTES, ELEMENTS, HASHES, PIECES, RECORDS, HASHES, STATES))
 def parse_page(
     data: NDArray[np.uint8],

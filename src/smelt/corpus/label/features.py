@@ -6,12 +6,11 @@ bytes, ends marked, so that spellings never seen before still look like somethin
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from smelt.corpus.measures.kernels import BYTES, OFFSETS, SEED, compiled, longest_text, mix
+from smelt.corpus.measures.kernels import BYTES, OFFSETS, SEED, compiled, inner, longest_text, mix
 
 BITS = 20
 """The table of weights has 2^BITS entries: 4 MiB."""
@@ -25,13 +24,13 @@ PER_BYTE = 4
 """Features that a byte can give at most: three n-grams that end with it, and a run."""
 
 
-@numba.njit
+@inner
 def room_for(n_bytes: int) -> int:
     """The most features that so many bytes can have."""
     return PER_BYTE * n_bytes + PER_BYTE
 
 
-@numba.njit
+@inner
 def features(text: NDArray[np.uint8], found: NDArray[np.int64]) -> int:
     """Writes the places of a text's features into `found`, and gives how many."""
     n = at = 0
@@ -49,7 +48,7 @@ def features(text: NDArray[np.uint8], found: NDArray[np.int64]) -> int:
     return n
 
 
-@numba.njit
+@inner
 def byte_runs(word: NDArray[np.uint8], found: NDArray[np.int64], n: int) -> int:
     """Adds the runs of bytes within a word that is longer than one; gives the new number of features."""
     if len(word) <= RUN:

@@ -13,12 +13,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from smelt.corpus.measures.kernels import BYTES, GOLDEN, HALF, OFFSETS, ONE, SEED, compiled, mix, slots_for
+from smelt.corpus.measures.kernels import BYTES, GOLDEN, HALF, OFFSETS, ONE, SEED, compiled, inner, mix, slots_for
 
 NO_KEY = np.uint64(0)
 VALUES = 256
@@ -26,7 +25,7 @@ KEYS = types.Array(types.uint64, 1, "C", readonly=True)
 COUNTS = types.Array(types.uint32, 1, "C", readonly=True)
 
 
-@numba.njit
+@inner
 def key_of(text: NDArray[np.uint8], first: int, end: int) -> np.uint64:
     """The name of a run of bytes; never 0, which marks a free slot."""
     state = mix(SEED, np.uint64(end - first))
@@ -35,7 +34,7 @@ def key_of(text: NDArray[np.uint8], first: int, end: int) -> np.uint64:
     return state | ONE
 
 
-@numba.njit
+@inner
 def slot_of(keys: NDArray[np.uint64], key: np.uint64) -> int:
     """Where a key is, or would be."""
     mask = np.uint64(len(keys) - 1)

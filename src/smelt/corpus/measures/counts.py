@@ -45,10 +45,12 @@ from smelt.corpus.measures.kernels import (
     OFFSETS,
     SEED,
     Table,
+    allocating,
     clear,
     compiled,
     decode,
     find_or_add,
+    inner,
     last_character,
     longest_text,
     mix,
@@ -122,14 +124,14 @@ class Words(NamedTuple):
     hash: NDArray[np.uint64]
 
 
-@numba.njit
+@allocating
 def room_for_words(n: int) -> Words:
     """Arrays for n words."""
     places = np.empty((4, n), np.int32)
     return Words(places[0], places[1], np.empty(n, np.uint16), places[2], places[3], np.empty(n, np.uint64))
 
 
-@numba.njit
+@inner
 def split_words(text: NDArray[np.uint8], classes: NDArray[np.uint16], words: Words, counts: Any) -> int:
     """Fills `words`, and gives their number. A word is a run of characters without space, or one ideograph, or one
     letter of the scripts without spaces and its marks.
@@ -174,7 +176,7 @@ def split_words(text: NDArray[np.uint8], classes: NDArray[np.uint16], words: Wor
     return n
 
 
-@numba.njit
+@inner
 def count_words(text: NDArray[np.uint8], words: Words, n_words: int, counts: Any) -> None:
     """Words, their characters, those with a letter, ideographs, ends of sentences, and how many stop words occur."""
     alpha_words = ideographs = found = stop_words = sentences = 0
@@ -194,7 +196,7 @@ def count_words(text: NDArray[np.uint8], words: Words, n_words: int, counts: Any
     counts.sentences = sentences
 
 
-@numba.njit
+@inner
 def stop_word(text: NDArray[np.uint8], start: int, end: int) -> int:
     """The bit of the stop word that these bytes spell, in small letters or capitals, or 0."""
     if end - start > 4:
@@ -208,7 +210,7 @@ def stop_word(text: NDArray[np.uint8], start: int, end: int) -> int:
     return 0
 
 
-@numba.njit
+@inner
 def ends_sentence(text: NDArray[np.uint8], start: int, end: int) -> bool:
     """Whether a word ends a sentence, quotation marks and brackets behind it aside."""
     while end > start:
@@ -223,7 +225,7 @@ def ends_sentence(text: NDArray[np.uint8], start: int, end: int) -> bool:
     return False
 
 
-@numba.njit
+@inner
 def count_lines(text: NDArray[np.uint8], classes: NDArray[np.uint16], words: Words, n_words: int, counts: Any) -> None:
     """Newlines between words, and the lines that start with a bullet, end in an ellipsis or a sentence, are short."""
     newlines = bullets = ellipses = terminals = shorts = length = 0
@@ -244,13 +246,13 @@ def count_lines(text: NDArray[np.uint8], classes: NDArray[np.uint16], words: Wor
     counts.terminal_lines, counts.short_lines = terminals, shorts
 
 
-@numba.njit
+@inner
 def ends_in_dots(text: NDArray[np.uint8], end: int) -> bool:
     """Whether the three bytes before `end` are dots."""
     return end >= 3 and text[end - 1] == DOT and text[end - 2] == DOT and text[end - 3] == DOT
 
 
-@numba.njit
+@inner
 def count_repetition(words: Words, n_words: int, table: Table, counts: Any) -> None:
     """Lines and paragraphs, and those that repeat an earlier one."""
     counts.lines, counts.dup_lines, counts.dup_line_chars = count_duplicates(words, n_words, NEW_LINE, table)
@@ -258,7 +260,7 @@ def count_repetition(words: Words, n_words: int, table: Table, counts: Any) -> N
     counts.paragraphs, counts.dup_paragraphs, counts.dup_paragraph_chars = paragraphs
 
 
-@numba.njit
+@inner
 def count_duplicates(words: Words, n_words: int, newlines: int, table: Table) -> tuple[int, int, int]:
     """Of the runs of words that so many newlines part: how many, how many equal an earlier one, their characters."""
     n = duplicates = chars = first = 0

@@ -12,11 +12,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from smelt.corpus.measures.kernels import HALF, ONE, Table, clear, find_or_add
+from smelt.corpus.measures.kernels import HALF, ONE, Table, allocating, clear, find_or_add, inner
 
 TOP_GRAM, MAX_GRAM = 4, 10
 """Up to TOP_GRAM the most frequent n-gram counts; beyond, all duplicates (Rae et al. 2021, table A1)."""
@@ -33,13 +32,13 @@ class Grams(NamedTuple):
     """How often an n-gram occurs, by number."""
 
 
-@numba.njit
+@allocating
 def room_for_grams(n: int) -> Grams:
     """Arrays for the n-grams of n words."""
     return Grams(np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int32))
 
 
-@numba.njit
+@inner
 def count_grams(
     hashes: NDArray[np.uint64],
     chars_before: NDArray[np.int32],
@@ -65,7 +64,7 @@ def count_grams(
             gram_chars[n] = duplicate_chars(grams, n_grams, chars_before, n)
 
 
-@numba.njit
+@inner
 def number_words(hashes: NDArray[np.uint64], grams: Grams, table: Table) -> int:
     """Makes `grams` the words that occur more than once, and gives how many there are."""
     mask = clear(table, len(hashes))
@@ -76,7 +75,7 @@ def number_words(hashes: NDArray[np.uint64], grams: Grams, table: Table) -> int:
     return keep_repeated(grams, len(hashes))
 
 
-@numba.njit
+@inner
 def lengthen(grams: Grams, n_grams: int, table: Table) -> int:
     """Makes `grams`, the repeated (n-1)-grams, the repeated n-grams, and gives how many there are."""
     mask = clear(table, n_grams)
@@ -90,7 +89,7 @@ def lengthen(grams: Grams, n_grams: int, table: Table) -> int:
     return keep_repeated(grams, n_longer)
 
 
-@numba.njit
+@inner
 def enter(grams: Grams, k: int, at: int, number: int, n_numbers: int) -> int:
     """Writes the k-th n-gram, and gives how many different ones there are with it."""
     grams.at[k], grams.number[k] = at, number
@@ -101,7 +100,7 @@ def enter(grams: Grams, k: int, at: int, number: int, n_numbers: int) -> int:
     return n_numbers + 1
 
 
-@numba.njit
+@inner
 def keep_repeated(grams: Grams, n_grams: int) -> int:
     """Leaves out the n-grams that occur once, and gives how many are left."""
     kept = 0
@@ -112,7 +111,7 @@ def keep_repeated(grams: Grams, n_grams: int) -> int:
     return kept
 
 
-@numba.njit
+@inner
 def top_chars(grams: Grams, n_grams: int, chars_before: NDArray[np.int32], n: int, spaces: int) -> int:
     """Characters, with so many spaces, in all occurrences of the most frequent n-gram; of several, of the longest. 0 if
     none repeats."""
@@ -125,7 +124,7 @@ def top_chars(grams: Grams, n_grams: int, chars_before: NDArray[np.int32], n: in
     return most * longest
 
 
-@numba.njit
+@inner
 def duplicate_chars(grams: Grams, n_grams: int, chars_before: NDArray[np.int32], n: int) -> int:
     """Characters in n-grams that repeat an earlier one, each counted once. Uses up `times`."""
     chars = covered = 0
@@ -139,7 +138,7 @@ def duplicate_chars(grams: Grams, n_grams: int, chars_before: NDArray[np.int32],
     return chars
 
 
-@numba.njit
+@inner
 def skipped_chars(grams: Grams, n_grams: int, chars_before: NDArray[np.int32], n: int) -> int:
     """Characters in n-grams that repeat an earlier one, as datatrove reads: n words on after each that it finds, so
     that those which begin within are neither found nor remembered. Uses up `times`."""

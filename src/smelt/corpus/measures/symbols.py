@@ -15,12 +15,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from smelt.corpus.measures.characters import IDEOGRAPH, SPACE, TONED
-from smelt.corpus.measures.kernels import decode, last_character
+from smelt.corpus.measures.kernels import decode, inner, last_character
 
 HASH, DOT, CURLY, ELLIPSIS, REPLACEMENT = (ord(character) for character in "#.{…\ufffd")
 BRACKET, WIDE_BRACKET, CLOSING, WIDE_CLOSING = (ord(character) for character in "(（)）")
@@ -38,7 +37,7 @@ LONGEST_SYLLABLE = 6  # zhuang, chuang, shuang
 LOREM_IPSUM = np.frombuffer(b"lorem ipsum", np.uint8)
 
 
-@numba.njit
+@inner
 def count_sign(
     text: NDArray[np.uint8], at: int, code: int, classes: NDArray[np.uint16], garbled_to: int, counts: Any
 ) -> int:
@@ -65,7 +64,7 @@ def count_sign(
     return garbled_to
 
 
-@numba.njit
+@inner
 def ellipses_of_dots(text: NDArray[np.uint8], at: int) -> int:
     """How many times three dots begin here: 0 within a run of dots, which is counted at its first."""
     if at > 0 and text[at - 1] == DOT:
@@ -76,7 +75,7 @@ def ellipses_of_dots(text: NDArray[np.uint8], at: int) -> int:
     return (end - at) // 3
 
 
-@numba.njit
+@inner
 def ends_lorem_ipsum(text: NDArray[np.uint8], end: int) -> bool:
     """Whether the bytes before `end` are "lorem ipsum", in any case."""
     start = end - len(LOREM_IPSUM)
@@ -89,7 +88,7 @@ def ends_lorem_ipsum(text: NDArray[np.uint8], end: int) -> bool:
     return True
 
 
-@numba.njit
+@inner
 def is_pinyin(text: NDArray[np.uint8], at: int) -> bool:
     """Whether a bracket opens a syllable of pinyin that carries a tone, and nothing else."""
     has_tone = False
@@ -106,7 +105,7 @@ def is_pinyin(text: NDArray[np.uint8], at: int) -> bool:
     return False
 
 
-@numba.njit
+@inner
 def garbled_characters(text: NDArray[np.uint8], at: int, code: int, classes: NDArray[np.uint16]) -> int:
     """How many characters from byte `at` on, where `code` stands, come of a wrong charset; 0 if it is sound."""
     second_at = skip(text, at, 1)
@@ -126,13 +125,13 @@ def garbled_characters(text: NDArray[np.uint8], at: int, code: int, classes: NDA
     return 1 + (second >= 0 and not classes[second] & SPACE)  # 锛, 銆
 
 
-@numba.njit
+@inner
 def code_at(text: NDArray[np.uint8], at: int) -> int:
     """The code point at byte `at`; -1 behind the end."""
     return decode(text, at)[0] if at < len(text) else -1
 
 
-@numba.njit
+@inner
 def skip(text: NDArray[np.uint8], at: int, characters: int) -> int:
     """The byte so many characters behind byte `at`, or the end."""
     for _ in range(characters):
