@@ -121,10 +121,10 @@ def share(pages: Sequence[tuple[dict[str, list[str]], str]], mode: str, name: st
     """The share of snippets found in what a mode makes of the pages."""
     from smelt.corpus.extract.extract import extractor
 
-    text_of: Callable[[str], object] = extractor(mode, "text")  # type: ignore[arg-type]
+    text_of: Callable[[bytes], object] = extractor(mode, "text")  # type: ignore[arg-type]
     hits = total = 0
     for gold, html in pages:
-        text = squeeze(str(text_of(html)))
+        text = squeeze(str(text_of(html.encode(errors="replace"))))
         wanted = gold.get(name) or []
         hits, total = hits + sum(squeeze(snippet) in text for snippet in wanted), total + len(wanted)
     return hits / max(total, 1)

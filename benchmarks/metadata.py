@@ -101,7 +101,7 @@ def _ours(page: Page) -> Answers:
 
 
 def _best(page: Page) -> Answers:
-    from smelt.corpus.extract.dates import find_date
+    from smelt.corpus.extract.dating import find_date
 
     return {"date": find_date(page.html, url=page.url, crawled=CRAWLED, mode="best").date}
 

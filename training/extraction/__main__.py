@@ -89,7 +89,7 @@ def describe(folder: Path, pages: Sequence[ReadPage], judged: Fitted) -> dict[st
 def scores(model: Model, pages: Sequence[GoldPage], mode: str) -> dict[str, Any]:
     """Word F1 over pages, its standard error, and by type; without payloads."""
     extractor = Extractor(model, fast=mode == "fast")
-    found = np.array([word_f1(str(extractor.main_text(page.html.decode())), page.text) for page in pages])
+    found = np.array([word_f1(str(extractor.main_text(page.html)), page.text) for page in pages])
     types = np.array([page.page_type for page in pages])
     by_type = {str(kind): round(float(found[types == kind].mean()), 4) for kind in np.unique(types)}
     return {

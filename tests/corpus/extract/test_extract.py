@@ -96,7 +96,7 @@ def test_nesting_without_end_is_read_in_one_sweep(opening: str) -> None:
     ],
 )
 def test_markup_becomes_markdown(html: str, markdown: str) -> None:
-    assert Extractor(shipped_model(), markdown=True).whole_text(html) == markdown
+    assert Extractor(shipped_model(), markdown=True).whole_text(html.encode()) == markdown
 
 
 def test_a_damaged_model_is_named(tmp_path: Path) -> None:

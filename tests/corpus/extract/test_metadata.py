@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from smelt.corpus.extract.dates import Refused, date_of, find_date, parse_date
+from smelt.corpus.extract.dates import Refused, parse_date
+from smelt.corpus.extract.dating import date_of, find_date
 from smelt.corpus.extract.markup import read_markup
 from smelt.corpus.extract.metadata import PageMetadata, page_metadata
 

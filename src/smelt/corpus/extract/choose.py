@@ -19,7 +19,7 @@ from smelt.corpus.extract.trees import TREES, Trees, add_trees
 from smelt.corpus.measures.kernels import compiled
 
 FEW = 12
-"""Blocks of a page, up to which the next two hold: of 1,497 reviewed pages one is so small and has text outside links."""
+"""Blocks of a page, up to which the next two hold: of 1,497 reviewed pages one has so few, and text outside links."""
 LIKELY = 0.5
 """Of the likeliest block's probability, from which on blocks are taken (taste)."""
 LINKED = 0.5

@@ -11,7 +11,7 @@ trafilatura  rules in Python, an optional extra (peers.py)
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import ClassVar, Literal
 
@@ -31,10 +31,10 @@ Output = Literal["text", "markdown"]
 ABOUT = ("title", "author", "language")
 """What a page says of itself, where the source says nothing."""
 LEARNED: tuple[Mode, ...] = ("best", "fast")
-TextOf = Callable[[str], "str | Drop"]
+TextOf = Callable[[bytes], "str | Drop"]
 
 _TEMPLATE = re.compile(
-    r"<script\b[^<>]*\btype\s*=\s*[\"']?text/(?:x-)?(?:\w+-)?(?:handlebars|template|html)\b[^<>]*>", re.IGNORECASE
+    rb"<script\b[^<>]*\btype\s*=\s*[\"']?text/(?:x-)?(?:\w+-)?(?:handlebars|template|html)\b[^<>]*>", re.IGNORECASE
 )
 """Opens markup that the page's own code puts in place when it is shown: some sites keep all they have to say there."""
 
@@ -47,7 +47,7 @@ class Extract(Op):
     """
 
     op: ClassVar[str] = "extract"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     mode: Mode = "best"
     """Who chooses what is main content."""
     output: Output = "text"
@@ -70,11 +70,12 @@ class Extract(Op):
 
     def apply(self, batch: pl.DataFrame) -> pl.DataFrame:
         """The batch with pages as text, or dropped; `title`, `author`, `date` and `language` as the pages say."""
-        pages = batch.select(pl.when(is_kept() & (pl.col("format") == "html")).then(pl.col("text"))).to_series()
+        is_page = is_kept() & (pl.col("format") == "html")
+        pages = batch.select(pl.when(is_page).then(pl.col("text").cast(pl.Binary))).to_series().to_list()
         text_of = extractor(self.mode, self.output)
         found = [None if page is None else text_of(page) for page in pages]
         texts = pl.Series("text", [text if isinstance(text, str) else None for text in found], pl.String)
-        about = _said_of(batch, texts)
+        about = _said_of(batch, pages, texts)
         batch = drop_each(batch, [result if isinstance(result, Drop) else None for result in found])
         known = [about[name] if name not in batch.columns else pl.coalesce(name, about[name]) for name in ABOUT]
         return batch.drop(MEASURES, strict=False).with_columns(  # what was measured on other texts
@@ -85,12 +86,11 @@ class Extract(Op):
         )
 
 
-def _said_of(batch: pl.DataFrame, texts: pl.Series) -> pl.DataFrame:
+def _said_of(batch: pl.DataFrame, pages: Sequence[bytes | None], texts: pl.Series) -> pl.DataFrame:
     """What each page of which there is text says of itself."""
-    rows = batch.select(pl.col("text").alias("html"), "url", crawled="date").iter_rows()
     said = [
-        PageMetadata() if text is None else page_metadata(html, url=url, crawled=crawled)
-        for text, (html, url, crawled) in zip(texts, rows, strict=True)
+        PageMetadata() if page is None or text is None else page_metadata(page, url=url, crawled=crawled)
+        for page, text, url, crawled in zip(pages, texts, batch["url"], batch["date"], strict=True)
     ]
     columns = {name: [getattr(one, name) for one in said] for name in (*ABOUT, "date")}
     return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
@@ -102,21 +102,21 @@ def main_text(html: str, mode: Mode = "best", output: Output = "text") -> str | 
     >>> main_text("<body><nav>Home</nav><article><h1>Ore</h1><p>Heat it.</p></article></body>", "resiliparse")
     'Ore\\n\\nHeat it.'
     """
-    return extractor(mode, output)(html)
+    return extractor(mode, output)(html.encode(errors="replace"))
 
 
 def extractor(mode: Mode, output: Output) -> TextOf:
-    """What gives a page's main text, or why there is none, page after page."""
+    """What gives the main text of a page's UTF-8 bytes, or why there is none, page after page."""
     text_of, whole_text = _text_of(mode, output)
 
-    def text_or_drop(html: str) -> str | Drop:
-        found = text_of(html)
-        if found == "" and _TEMPLATE.search(html):
-            found = text_of(_TEMPLATE.sub("<p>", html))
+    def text_or_drop(page: bytes) -> str | Drop:
+        found = text_of(page)
+        if found == "" and _TEMPLATE.search(page):
+            found = text_of(_TEMPLATE.sub(b"<p>", page))
         if isinstance(found, Drop):
             return found
-        payload = payload_html(html) if len(found) < POOR_CHARACTERS else None
-        said = whole_text(payload) if payload is not None else ""
+        payload = payload_html(page) if len(found) < POOR_CHARACTERS else None
+        said = whole_text(payload.encode(errors="replace")) if payload is not None else ""
         if isinstance(said, str) and is_richer(said, found):
             found = said
         return found or Drop("extract.empty", detail="no main text in the page")

@@ -19,20 +19,20 @@ class Extractor:
         self._model, self._both_stages, self._markdown = model, not fast, markdown
         self._blocks, self._writer, self._out = Blocks(), np.zeros(1, WRITER), np.empty(1 << 16, np.uint8)
 
-    def main_text(self, html: str) -> str | Drop:
-        """The main text of a page, "" where there is none."""
-        problem = self._read(html)
+    def main_text(self, page: bytes) -> str | Drop:
+        """The main text of a page in UTF-8, "" where there is none."""
+        problem = self._read(page)
         if problem is not None:
             return problem
         return self._render(self._blocks.choose(self._model, both_stages=self._both_stages))
 
-    def whole_text(self, html: str) -> str | Drop:
-        """All that a piece of HTML says."""
-        problem = self._read(html)
+    def whole_text(self, page: bytes) -> str | Drop:
+        """All that a piece of HTML in UTF-8 says."""
+        problem = self._read(page)
         return problem or self._render(np.ones(self._blocks.n, np.bool_))
 
-    def _read(self, html: str) -> Drop | None:
-        return self._blocks.read(np.frombuffer(html.encode(errors="replace"), np.uint8))
+    def _read(self, page: bytes) -> Drop | None:
+        return self._blocks.read(np.frombuffer(page, np.uint8))
 
     def _render(self, keep: NDArray[np.bool_]) -> str:
         if not keep.any():

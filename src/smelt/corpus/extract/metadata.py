@@ -6,7 +6,7 @@ Each field has its sources in the order in which they were found right on 1,497 
               JSON-LD `headline`, Open Graph, Dublin Core, citation_title, `<title>`; the site's name taken off its end.
               Heads are written for search engines, headlines for readers
     author    JSON-LD `author` of the article or first post; meta author and its kin; microdata, rel=author, bylines
-    date      see dates.py
+    date      see dating.py
     language  `<html lang>`, content-language, og:locale, JSON-LD `inLanguage`
 
 Nothing is guessed from the text itself. `python -m benchmarks metadata` holds it against trafilatura.
@@ -19,17 +19,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from smelt.corpus.extract.dates import date_of, is_article, is_page, is_post
-from smelt.corpus.extract.markup import (
-    Markup,
-    Object,
-    elements,
-    marked_tags,
-    read_markup,
-    string_of,
-    text_of,
-    types_of,
-)
+from smelt.corpus.extract.dating import date_of
+from smelt.corpus.extract.linked import Object, is_article, is_page, is_post, string_of, types_of
+from smelt.corpus.extract.marks import BYLINES
+from smelt.corpus.extract.markup import Markup, read_markup
+from smelt.corpus.extract.snippets import text_of
 
 TITLE_CHARACTERS, NAME_CHARACTERS = 400, 80
 """What is longer is no title, and no name (taste)."""
@@ -40,9 +34,7 @@ AUTHORS = (
 )
 SITES = ("og:site_name", "application-name", "apple-mobile-web-app-title", "twitter:site")
 HEADLINES = 8
-BYLINES = ("author", "byline", "Author", "Byline")
-"""In the class, rel or itemprop of an element that holds the author's name."""
-MARKED, BYLINE_CHARACTERS = 40, 1_500
+MARKED, BYLINE_BYTES = 40, 1_500
 """Such elements that are looked at, and the markup behind their tag (taste)."""
 ENOUGH = 0.3
 """Words that a headline and a declared title share, over all of both, to be about the same."""
@@ -60,13 +52,17 @@ class PageMetadata:
     language: str | None = None
     """ISO 639 in lower case, without region: `zh`."""
     date_source: str | None = None
-    """Which source gave the date, in the words of dates.py."""
+    """Which source gave the date, in the words of dating.py."""
     date_refused: str | None = None
     """Why the first date that was refused was refused."""
 
 
 def page_metadata(
-    html: str, *, url: str | None = None, crawled: str | None = None, headers: Mapping[str, str] | None = None
+    html: str | bytes,
+    *,
+    url: str | None = None,
+    crawled: str | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> PageMetadata:
     """What a page says of itself. `crawled` is when it was fetched: a later date is refused; `headers` the server's.
 
@@ -92,7 +88,7 @@ def _title(markup: Markup) -> str | None:
     sites = {_words_key(site) for site in markup.meta(*SITES)}
     headlines = [
         text
-        for _, text in islice(elements(markup.body, "h1"), HEADLINES)
+        for text in islice(markup.headlines(), HEADLINES)
         if 0 < len(text) <= TITLE_CHARACTERS and _words_key(text) not in sites
     ]
     if not declared:
@@ -175,8 +171,8 @@ def _meta_authors(markup: Markup) -> list[str]:
 
 def _bylines(markup: Markup) -> list[str]:
     """The first name in an element that the body marks as an author's."""
-    for _, end in islice(marked_tags(markup.body, *BYLINES), MARKED):
-        for piece in _PIECE.split(_COMMENT.sub("", markup.body[end : end + BYLINE_CHARACTERS]))[:8]:
+    for number in islice(markup.marked(BYLINES), MARKED):
+        for piece in _PIECE.split(_COMMENT.sub("", markup.behind(number, BYLINE_BYTES)))[:8]:
             name = _name(text_of(piece))
             if name and _NAME.fullmatch(name):
                 return [name]

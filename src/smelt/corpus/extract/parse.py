@@ -258,18 +258,24 @@ def close_sibling(page: Page, family: int) -> None:
 
 
 @inner
-def skip_raw(page: Page, tag: int, at: int, name: np.uint64) -> int:
-    """The byte behind the end tag of raw text that begins at a byte; notes where the title is."""
-    data, end = page.data, at
-    while end < len(data):
-        if data[end] == LESS and end + 1 < len(data) and data[end + 1] == SLASH:
-            _, closing = read_name(data, end + 2)
+def skip_raw_text(data: NDArray[np.uint8], at: int, name: np.uint64) -> int:
+    """Where the end tag of a name begins, behind a byte."""
+    while at < len(data):
+        if data[at] == LESS and at + 1 < len(data) and data[at + 1] == SLASH:
+            _, closing = read_name(data, at + 2)
             if closing == name:
                 break
-        end += 1
+        at += 1
+    return at
+
+
+@inner
+def skip_raw(page: Page, tag: int, at: int, name: np.uint64) -> int:
+    """The byte behind the end tag of raw text that begins at a byte; notes where the title is."""
+    end = skip_raw_text(page.data, at, name)
     if tag == TITLE and page.state.title_end == 0:
         page.state.title_at, page.state.title_end = at, end
-    return skip_to_end_of_tag(data, end)
+    return skip_to_end_of_tag(page.data, end)
 
 
 @inner

@@ -11,7 +11,7 @@ extractor reads in place of the page where it is richer: never beside it, so tha
     Next.js     __NEXT_DATA__, and its kin: prose under names such as content, body or description
     <noscript>  and <template>: the page for readers without scripts
 
-JSON is parsed and never run; size and depth are bounded (markup.py). `python -m benchmarks metadata` says what payloads
+JSON is parsed and never run; size and depth are bounded (linked.py). `python -m benchmarks metadata` says what payloads
 are worth. Shops and blogs (Shopify, WooCommerce, WordPress, Ghost, Blogger) and older forums (vBulletin, phpBB,
 XenForo) send their texts as markup and say them again in JSON-LD. Not read: Wix's data, which hold no text that the
 markup lacks on five pages, and React's flight data (`self.__next_f`), which is no JSON, and is richer on 4 of 51.
@@ -24,18 +24,17 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from smelt.corpus.extract.markup import (
+from smelt.corpus.extract.linked import (
     DEPTH,
-    JSON_CHARACTERS,
+    JSON_BYTES,
     Object,
     json_ld,
     json_scripts,
     parse_json,
-    places,
     string_of,
-    text_of,
     types_of,
 )
+from smelt.corpus.extract.snippets import places, text_of
 
 ENOUGH_CHARACTERS = 150
 """Less text is no payload: a slogan, or a name (taste)."""
@@ -49,10 +48,10 @@ POOR_CHARACTERS = 300
 POSTS = 2_000
 """Of a discussion."""
 
-Extractor = Callable[[str], str]
+Extractor = Callable[[bytes], str]
 
 
-def payload_html(html: str) -> str | None:
+def payload_html(page: bytes | str) -> str | None:
     """The texts that a page carries as data, as HTML; None where there are none.
 
     It is meant to be read in place of the page, never beside it, where `is_richer` says so: most payloads say again
@@ -62,9 +61,10 @@ def payload_html(html: str) -> str | None:
     >>> str(payload_html(page % ("Melts iron at 1600 degrees. " * 9)))[:34]
     '<article><p>Melts iron at 1600 deg'
     """
-    payload = next(filter(_is_enough, (extract(html) for extract in SYSTEMS.values())), None)
+    page = page.encode(errors="replace") if isinstance(page, str) else page
+    payload = next(filter(_is_enough, (extract(page) for extract in SYSTEMS.values())), None)
     if payload is None:
-        payload = max((extract(html) for extract in ANYWHERE.values()), key=len, default="")
+        payload = max((extract(page) for extract in ANYWHERE.values()), key=len, default="")
     return f"<article>{payload.strip()}</article>" if _is_enough(payload) else None
 
 
@@ -81,14 +81,15 @@ def _is_enough(payload: str) -> bool:
     return len(payload) >= ENOUGH_CHARACTERS and len(text_of(payload[:READ_CHARACTERS])) >= ENOUGH_CHARACTERS
 
 
-def _discourse(html: str) -> str:
+def _discourse(page: bytes) -> str:
     """Posts of a Discourse topic: JSON in an attribute, whose values are JSON again."""
-    place = html.find("data-preloaded=")
+    place = page.find(b"data-preloaded=")
     if place < 0:
         return ""
-    quote = html[place + 15 : place + 16]
-    end = html.find(quote, place + 16, place + 16 + JSON_CHARACTERS)
-    stores = parse_json(entities.unescape(html[place + 16 : end])) if quote in ('"', "'") and end > 0 else None
+    quote = page[place + 15 : place + 16]
+    end = page.find(quote, place + 16, place + 16 + JSON_BYTES)
+    is_quoted = quote in (b'"', b"'") and end > 0
+    stores = parse_json(entities.unescape(page[place + 16 : end].decode(errors="replace"))) if is_quoted else None
     posts: list[str] = []
     for name, value in _items(stores):
         if name.startswith("topic_") and isinstance(value, str):
@@ -98,9 +99,9 @@ def _discourse(html: str) -> str:
     return "\n".join(posts)
 
 
-def _flarum(html: str) -> str:
+def _flarum(page: bytes) -> str:
     posts: list[tuple[float, str]] = []
-    for text in json_scripts(html, "flarum-json-payload"):
+    for text in json_scripts(page, "flarum-json-payload"):
         document = _at(parse_json(text), "apiDocument")
         for thing in _list(_at(document, "included")):
             content, number = _at(thing, "attributes", "contentHtml"), _at(thing, "attributes", "number")
@@ -109,18 +110,18 @@ def _flarum(html: str) -> str:
     return "\n".join(content for _, content in sorted(posts))
 
 
-def _nodebb(html: str) -> str:
+def _nodebb(page: bytes) -> str:
     parts: list[str] = []
-    for text in json_scripts(html, "ajaxify-data"):
+    for text in json_scripts(page, "ajaxify-data"):
         topic = parse_json(text)
         posts = [str(_at(post, "content") or "") for post in _list(_at(topic, "posts"))]
         parts += [_heading(_at(topic, "title")), *posts] if posts else []
     return "\n".join(parts)
 
 
-def _json_ld(html: str) -> str:
+def _json_ld(page: bytes) -> str:
     """What JSON-LD says of the first thing that the page is about, and of all in it."""
-    objects = json_ld(html)
+    objects = json_ld(page)
     for describe in (_discussion, _article, _recipe, _product):
         for thing in objects:
             parts = describe(thing)
@@ -158,11 +159,11 @@ def _product(thing: Object) -> list[str]:
     return [_heading(thing.get("name")), _prose(thing, "description")]
 
 
-def _application(html: str) -> str:
+def _application(page: bytes) -> str:
     """Prose in the data of an application: the strings of the name that holds most."""
     held: dict[str, dict[str, None]] = {}
     for mark in ("__NEXT_DATA__", "__NUXT_DATA__", "application/json"):
-        for text in json_scripts(html, mark):
+        for text in json_scripts(page, mark):
             for name, prose in _strings(parse_json(text), "", 3 * DEPTH):
                 held.setdefault(name, {})[prose] = None
         if held:
@@ -186,15 +187,15 @@ _PROSE_NAMES = frozenset(
 _PROSE = re.compile(r"(?:[^\W\d_]+[,.]? ){6}|[㐀-鿿]{10}")
 
 
-def _unscripted(html: str) -> str:
+def _unscripted(page: bytes) -> str:
     """What `<noscript>` and `<template>` hold, in their order, tracking pixels aside."""
     parts: list[str] = []
-    for name in ("noscript", "template"):
-        for place in places(html, f"<{name}", POSTS):
-            start, end = html.find(">", place) + 1, html.find(f"</{name}", place)
+    for name in (b"noscript", b"template"):
+        for place in places(page, b"<" + name, POSTS):
+            start, end = page.find(b">", place) + 1, page.find(b"</" + name, place)
             if start == 0 or end < 0:
                 break
-            parts.append(html[start:end])
+            parts.append(page[start:end].decode(errors="replace"))
     return "\n".join(part for part in parts if len(part) >= ENOUGH_CHARACTERS and _PROSE.search(part))
 
 

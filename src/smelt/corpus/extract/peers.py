@@ -29,8 +29,9 @@ _NESTING = re.compile(
 _LONG_TAG = re.compile(r"<[a-z][^<>]{40000,}", re.IGNORECASE)  # 20,000 attributes of a letter each
 
 
-def resiliparse_text(html: str) -> str | Drop:
+def resiliparse_text(page: bytes) -> str | Drop:
     """The main text of a page by resiliparse; "" where there is none."""
+    html = page.decode(errors="replace")
     from resiliparse.extract.html2text import extract_plain_text
     from resiliparse.parse.html import HTMLParserException
 
@@ -43,8 +44,9 @@ def resiliparse_text(html: str) -> str | Drop:
         return Drop("extract.hostile", detail=f"cannot be parsed: {error}")
 
 
-def trafilatura_text(html: str, *, is_markdown: bool) -> str | Drop:
+def trafilatura_text(page: bytes, *, is_markdown: bool) -> str | Drop:
     """The main text of a page by trafilatura; "" where there is none."""
+    html = page.decode(errors="replace")
     import trafilatura
 
     danger = _danger(html)
