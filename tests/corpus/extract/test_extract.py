@@ -107,6 +107,18 @@ def test_a_damaged_model_is_named(tmp_path: Path) -> None:
         load_model(tmp_path / "absent.safetensors")
 
 
+def test_a_date_says_where_it_is_from() -> None:
+    dated = PAGE.replace("<title>", '<meta name="date" content="1970-01-01"><title>')
+    served = json.dumps({"http": {"last-modified": "Fri, 01 Jan 2016 10:00:00 GMT"}})
+    documents = [
+        Document("a#0", dated, format="html", meta=served, date="2020-05-05"),
+        Document("a#1", PAGE, format="html", url="https://example.org/2019/03/07/ore"),
+        Document("a#2", PAGE, format="html", date="2020-05-05", meta='["http"]'),
+    ]
+    rows = Extract().apply(as_batch(documents)).select("date", "date_source", "date_refused").rows()
+    assert rows == [("2016-01-01", "server", "epoch"), ("2019-03-07", "address", None), ("2020-05-05", None, None)]
+
+
 def test_text_passes_through_untouched() -> None:
     assert extracted(Document("a#0", "x <b> y")) == [("x <b> y", "text")]
 

@@ -10,8 +10,9 @@ trafilatura  rules in Python, an optional extra (peers.py)
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import ClassVar, Literal
 
@@ -30,6 +31,8 @@ Mode = Literal["best", "fast", "resiliparse", "trafilatura"]
 Output = Literal["text", "markdown"]
 ABOUT = ("title", "author", "language")
 """What a page says of itself, where the source says nothing."""
+OF_DATE = ("date_source", "date_refused")
+"""Who gave the date, in the words of dating.py, null where an archive did; and why one before was refused."""
 LEARNED: tuple[Mode, ...] = ("best", "fast")
 TextOf = Callable[[bytes], "str | Drop"]
 
@@ -69,7 +72,10 @@ class Extract(Op):
         return {**super().settings(), "model": _model_digest()}
 
     def apply(self, batch: pl.DataFrame) -> pl.DataFrame:
-        """The batch with pages as text, or dropped; `title`, `author`, `date` and `language` as the pages say."""
+        """The batch with pages as text, or dropped; `title`, `author`, `date` and `language` as the pages say.
+
+        `date_source` and `date_refused` say where each date is from, so that a wrong one can be traced.
+        """
         is_page = is_kept() & (pl.col("format") == "html")
         pages = batch.select(pl.when(is_page).then(pl.col("text").cast(pl.Binary))).to_series().to_list()
         text_of = extractor(self.mode, self.output)
@@ -80,6 +86,7 @@ class Extract(Op):
         known = [about[name] if name not in batch.columns else pl.coalesce(name, about[name]) for name in ABOUT]
         return batch.drop(MEASURES, strict=False).with_columns(  # what was measured on other texts
             *known,
+            *(about[name] for name in OF_DATE),
             text=pl.coalesce(texts, "text"),
             format=pl.when(texts.is_not_null()).then(pl.lit("text")).otherwise("format"),
             date=pl.coalesce(about["date"], "date"),  # an archive says when it fetched the page
@@ -89,11 +96,20 @@ class Extract(Op):
 def _said_of(batch: pl.DataFrame, pages: Sequence[bytes | None], texts: pl.Series) -> pl.DataFrame:
     """What each page of which there is text says of itself."""
     said = [
-        PageMetadata() if page is None or text is None else page_metadata(page, url=url, crawled=crawled)
-        for page, text, url, crawled in zip(pages, texts, batch["url"], batch["date"], strict=True)
+        PageMetadata()
+        if page is None or text is None
+        else page_metadata(page, url=url, crawled=crawled, headers=_headers(meta))
+        for page, text, url, crawled, meta in zip(pages, texts, batch["url"], batch["date"], batch["meta"], strict=True)
     ]
-    columns = {name: [getattr(one, name) for one in said] for name in (*ABOUT, "date")}
+    columns = {name: [getattr(one, name) for one in said] for name in (*ABOUT, *OF_DATE, "date")}
     return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
+
+
+def _headers(meta: str | None) -> Mapping[str, str]:
+    """The HTTP headers that a reader kept of a page."""
+    found: object = json.loads(meta) if meta and '"http"' in meta else {}
+    kept = found.get("http") if isinstance(found, dict) else None
+    return kept if isinstance(kept, dict) else {}
 
 
 def main_text(html: str, mode: Mode = "best", output: Output = "text") -> str | Drop:
