@@ -39,7 +39,7 @@ SETTINGS: dict[str, Any] = {
 }
 MOST_BLOCKS = 220
 """Of a page, that trees are fitted on: the heavier half, and a sample of the rest that stands for all of it."""
-NO_TREES = Trees(np.zeros((0, SPLITS), np.int16), np.zeros((0, SPLITS), np.float32), np.zeros((0, LEAVES), np.float32))
+NO_TREES = Trees(np.zeros((0, SPLITS), np.int32), np.zeros((0, SPLITS), np.float32), np.zeros((0, LEAVES), np.float32))
 CUTS = [Cut(base, share) for base in (0.3, 0.35, 0.4, 0.45, 0.5) for share in (0.0, 0.3, 0.5, 0.7, 1.0)]
 
 
@@ -147,7 +147,7 @@ def _sample(weights: NDArray[np.float64], chance: np.random.Generator) -> tuple[
 def _export(booster: lightgbm.Booster) -> Trees:
     """The trees as heaps. A limit is rounded down to float32: no float32 lies between the two."""
     found = booster.dump_model()["tree_info"]
-    features, limits = np.zeros((len(found), SPLITS), np.int16), np.full((len(found), SPLITS), np.inf, np.float32)
+    features, limits = np.zeros((len(found), SPLITS), np.int32), np.full((len(found), SPLITS), np.inf, np.float32)
     values = np.zeros((len(found), LEAVES), np.float32)
 
     def place(tree: int, node: dict[str, Any], k: int) -> None:
