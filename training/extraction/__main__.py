@@ -24,8 +24,8 @@ import numpy as np
 
 from smelt.core.shards import file_digest
 from smelt.corpus.extract.blocks import Blocks
+from smelt.corpus.extract.columns import FEATURES
 from smelt.corpus.extract.context import CONTEXT
-from smelt.corpus.extract.features import FEATURES
 from smelt.corpus.extract.learned import Extractor
 from smelt.corpus.extract.model import MODEL, Model, load_model, save_model
 from training.extraction.fit import ROUNDS, SETTINGS, Fitted, fit

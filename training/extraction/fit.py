@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from smelt.corpus.extract.blocks import Blocks
 from smelt.corpus.extract.choose import best_cut
-from smelt.corpus.extract.features import FEATURES
+from smelt.corpus.extract.columns import FEATURES
 from smelt.corpus.extract.model import Cut, Model
 from smelt.corpus.extract.trees import DEPTH, LEAVES, SPLITS, Trees
 from training.extraction.gold import FOLDS, block_texts, word_f1

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from resiliparse.parse.html import HTMLTree
 
 from smelt.corpus.extract.blocks import Blocks
+from smelt.corpus.extract.columns import FEATURES
 from smelt.corpus.extract.context import CONTEXT
-from smelt.corpus.extract.features import FEATURES
 from smelt.corpus.extract.learned import Extractor
 from smelt.corpus.extract.marks import BODY_BYTES, H1, META, WORDS, YEAR, find_marks
 from smelt.corpus.extract.model import shipped_model

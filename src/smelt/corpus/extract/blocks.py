@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from smelt.corpus.document import Drop
 from smelt.corpus.extract.characters import text_classes
 from smelt.corpus.extract.choose import FEW, best_cut, choose_of_few, score_blocks, see_context
+from smelt.corpus.extract.columns import FEATURES, SCORES, SUMS
 from smelt.corpus.extract.context import CONTEXT
-from smelt.corpus.extract.features import FEATURES, SCORES, SUMS, describe
+from smelt.corpus.extract.features import describe
 from smelt.corpus.extract.model import Model
 from smelt.corpus.extract.page import MAX_BLOCKS, MAX_BYTES, MAX_MARKUP, Room
 from smelt.corpus.extract.parse import count_markup, parse_page

@@ -12,8 +12,8 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
+from smelt.corpus.extract.columns import IN_HEADING, ROWS, SUMMED
 from smelt.corpus.extract.context import FLOATS, describe_context
-from smelt.corpus.extract.features import IN_HEADING, ROWS, SUMMED
 from smelt.corpus.extract.page import ELEMENTS, RECORDS
 from smelt.corpus.extract.trees import TREES, Trees, add_trees
 from smelt.corpus.measures.kernels import compiled

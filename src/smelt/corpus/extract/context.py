@@ -8,8 +8,10 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from smelt.corpus.extract.features import ANCESTORS, BESIDES, FAR, counting_table, next_around
-from smelt.corpus.measures.kernels import GOLDEN, ONE, Table, allocating, inner
+from smelt.corpus.extract.columns import ANCESTORS, BESIDES
+from smelt.corpus.extract.elements import counting_table, slot_of
+from smelt.corpus.extract.features import FAR, next_around
+from smelt.corpus.measures.kernels import GOLDEN, allocating, inner
 
 REACHES = (2, 5, 12, 30)
 """Blocks before and behind whose mean probability is seen."""
@@ -32,18 +34,6 @@ def look(elements: Any, sums: Any, e: int) -> np.uint64:
     """A key that elements share which look alike and whose parents do."""
     key = sums[e].signature * GOLDEN
     return key ^ sums[elements[e].parent].signature if e > 0 else key
-
-
-@inner
-def slot_of(table: Table, key: np.uint64) -> np.int64:
-    """The slot of a key, taken for it where it had none."""
-    key |= ONE
-    mask = np.uint64(len(table.keys) - 1)
-    slot = (key * GOLDEN >> np.uint64(32)) & mask
-    while table.keys[slot] != 0 and table.keys[slot] != key:
-        slot = (slot + ONE) & mask
-    table.keys[slot] = key
-    return np.int64(slot)
 
 
 @allocating

@@ -9,171 +9,32 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import from_dtype, types
+from numba import types
 from numpy.typing import NDArray
 
-from smelt.corpus.extract.lexicon import WEIGHTS, heading_score, markup_score, text_score
+from smelt.corpus.extract.columns import (
+    ANCESTORS,
+    BESIDES,
+    H1,
+    IN_ARTICLE,
+    IN_H1,
+    IN_H2,
+    IN_LI,
+    IN_MAIN,
+    IN_P,
+    IN_TABLE,
+    LONG_WORDS,
+    ROWS,
+    SCORED,
+    SUMMED,
+    WINDOWS,
+)
+from smelt.corpus.extract.elements import add_count, add_up, count_of, counting_table, describe_elements
+from smelt.corpus.extract.lexicon import WEIGHTS, heading_score, text_score
 from smelt.corpus.extract.page import ELEMENTS, RECORDS
-from smelt.corpus.extract.tags import FNV_PRIME, HIDDEN, TAG, TAG_KINDS
-from smelt.corpus.measures.kernels import GOLDEN, ONE, Table, allocating, compiled, inner, new_table
+from smelt.corpus.extract.tags import HIDDEN
+from smelt.corpus.measures.kernels import ONE, allocating, compiled, inner
 
-CONTAINERS = [
-    "nav",
-    "header",
-    "footer",
-    "aside",
-    "article",
-    "main",
-    "form",
-    "table",
-    "ul",
-    "ol",
-    "dl",
-    "figure",
-    "figcaption",
-    "blockquote",
-    "pre",
-    "li",
-    "button",
-    "label",
-    "section",
-    "dialog",
-    "details",
-    "a",
-    "p",
-    "td",
-    "th",
-    "dd",
-    "summary",
-    "fieldset",
-    "address",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-]
-"""Elements of which a block is told whether it lies in one."""
-CONTAINER = np.full(len(TAG_KINDS), -1, np.int64)
-CONTAINER[[TAG[name] for name in CONTAINERS]] = range(len(CONTAINERS))
-H1 = CONTAINERS.index("h1")
-IN_H1, IN_H2, IN_P, IN_LI = (np.uint64(1) << np.uint64(CONTAINERS.index(name)) for name in ("h1", "h2", "p", "li"))
-IN_ARTICLE, IN_MAIN, IN_TABLE = (
-    np.uint64(1) << np.uint64(CONTAINERS.index(name)) for name in ("article", "main", "table")
-)
-IN_HEADING = np.uint64(0b111111 << H1)
-ANCESTORS = 6
-"""Elements around a block that are described, wrappers that hold nothing more left out."""
-REACH = 3
-"""Blocks before and behind that are described."""
-LONG_WORDS = 25
-"""Words from which on a block without many links looks like prose (after jusText, Pomikálek 2011)."""
-
-SUMS = np.dtype(
-    [
-        ("words", np.float32),  # here and below: in all blocks within
-        ("chars", np.float32),
-        ("link_chars", np.float32),
-        ("blocks", np.float32),
-        ("sentence_ends", np.float32),
-        ("paragraph_words", np.float32),
-        ("score", np.float32),  # by the lexicon: of the element, ...
-        ("chain", np.float32),  # ... of it and all around it, their sum, ...
-        ("least", np.float32),
-        ("most", np.float32),
-        ("inside", np.uint64),  # bits: which CONTAINERS it is in
-        ("signature", np.uint64),  # of its tag and tokens: elements that look alike
-        ("alike", np.float32),  # how many with its signature and its parent
-    ]
-)
-SCORES = np.dtype([("text", np.float32), ("heading", np.float32), ("above", np.float32), ("equals", np.float32)])
-"""Of a block: lexicon score of its words, as a heading, of the heading above it; how many blocks have its words."""
-SUMMED, SCORED, ROWS = (
-    types.Array(from_dtype(SUMS), 1, "C"),
-    types.Array(from_dtype(SCORES), 1, "C"),
-    types.Array(types.float32, 2, "C"),
-)
-
-OWN = [
-    "words",
-    "chars",
-    "link_share",
-    "chars_per_word",
-    "commas_per_word",
-    "sentence_ends",
-    "digit_share",
-    "capital_share",
-    "beyond_ascii",
-    "links",
-    "breaks",
-    "strong_share",
-    "own_word_share",
-    "ending",
-    "beginning",
-    "hidden",
-]
-PLACE = [
-    "tag",
-    "parent_tag",
-    "grandparent_tag",
-    "depth",
-    "words_before",
-    "blocks_before",
-    "number",
-    "blocks_behind",
-    "since_h1",
-    "since_heading",
-    "heading_level",
-    "words_since_heading",
-    "heading_of",
-]
-LEXICAL = [
-    "own_score",
-    "chain_score",
-    "least_score",
-    "most_score",
-    "parent_score",
-    "grandparent_score",
-    "text_score",
-    "text_mean",
-    "above",
-    "equals",
-]
-AROUND = ["alike", "words_share", "link_share", "words_per_block", "sentence_ends", "paragraph_share"]
-BESIDE = ["words", "link_share", "text_mean", "kin"]
-PAGE = [
-    "words",
-    "link_share",
-    "blocks",
-    "long_blocks",
-    "paragraph_share",
-    "in_article",
-    "in_main",
-    "h1s",
-    "h2s",
-    "list_share",
-    "table_share",
-    "sentence_ends",
-    "digit_share",
-    "text_mean",
-    "chain_mean",
-    "chain_most",
-    "chain_over_mean",
-]
-WINDOW = ["text_mean", "words", "link_share"]
-WINDOWS = (5, 20)
-BESIDES = (-3, -2, -1, 1, 2, 3)
-FEATURES: list[str] = [
-    *OWN,
-    *PLACE,
-    *(f"in_{name}" for name in CONTAINERS[:H1]),
-    *LEXICAL,
-    *(f"around{level}_{name}" for level in range(ANCESTORS) for name in AROUND),
-    *(f"beside{step:+}_{name}" for step in BESIDES for name in BESIDE),
-    *(f"page_{name}" for name in PAGE),
-    *(f"within{reach}_{name}" for reach in WINDOWS for name in WINDOW),
-]
 SENTENCE_MARKS, COLON = np.array([ord(c) for c in ".!?。！？।"]), ord(":")
 FAR = 999.0
 
@@ -197,93 +58,6 @@ class Totals(NamedTuple):
     text: float
     chain: float
     chain_most: float
-
-
-@inner
-def add_count(table: Table, key: np.uint64) -> int:
-    """Counts a key; gives how often it has been counted."""
-    key |= ONE
-    mask = np.uint64(len(table.keys) - 1)
-    slot = (key * GOLDEN >> np.uint64(32)) & mask
-    while table.keys[slot] != 0 and table.keys[slot] != key:
-        slot = (slot + ONE) & mask
-    table.values[slot] = table.values[slot] + 1 if table.keys[slot] == key else 1
-    table.keys[slot] = key
-    return table.values[slot]
-
-
-@inner
-def count_of(table: Table, key: np.uint64) -> int:
-    """How often a key has been counted."""
-    key |= ONE
-    mask = np.uint64(len(table.keys) - 1)
-    slot = (key * GOLDEN >> np.uint64(32)) & mask
-    while table.keys[slot] != 0 and table.keys[slot] != key:
-        slot = (slot + ONE) & mask
-    return table.values[slot] if table.keys[slot] == key else 0
-
-
-@allocating
-def counting_table(n_keys: int) -> Table:
-    """An empty table for up to so many keys."""
-    table = new_table(n_keys)
-    table.keys[:] = 0
-    return table
-
-
-@inner
-def kin_key(elements: Any, sums: Any, e: int) -> np.uint64:
-    """A key that elements share which look alike and have one parent."""
-    return sums[e].signature ^ (np.uint64(elements[e].parent + 1) * GOLDEN)
-
-
-@allocating
-def describe_elements(
-    elements: Any, n: int, tokens: NDArray[np.uint32], markup: NDArray[np.float32], sums: Any
-) -> None:
-    """What each element is, from its tokens and the elements around it."""
-    table = counting_table(n)
-    for e in range(n):
-        element, own = elements[e], sums[e]
-        own.words = own.chars = own.link_chars = own.blocks = own.sentence_ends = own.paragraph_words = 0
-        own.score = own.chain = own.least = own.most = markup_score(element, elements[e + 1], tokens, markup)
-        own.inside = np.uint64(0)
-        own.signature = np.uint64(element.tag + 1)
-        for k in range(element.first_token, elements[e + 1].first_token):
-            own.signature = (own.signature ^ np.uint64(tokens[k])) * FNV_PRIME
-        if e > 0:
-            around = sums[element.parent]
-            own.chain += around.chain
-            own.least, own.most = min(around.least, own.score), max(around.most, own.score)
-            own.inside = around.inside
-        if CONTAINER[element.tag] >= 0:
-            own.inside |= ONE << np.uint64(CONTAINER[element.tag])
-        add_count(table, kin_key(elements, sums, e))
-    for e in range(n):
-        sums[e].alike = count_of(table, kin_key(elements, sums, e))
-
-
-@inner
-def add_up(elements: Any, n: int, blocks: Any, n_blocks: int, sums: Any) -> None:
-    """What the blocks within each element amount to."""
-    for i in range(n_blocks):
-        block = blocks[i]
-        own = sums[block.element]
-        own.words += block.words
-        own.chars += block.chars
-        own.link_chars += block.link_chars
-        own.blocks += 1
-        own.sentence_ends += block.sentence_ends
-        if own.inside & IN_P:
-            own.paragraph_words += block.words
-    for e in range(n - 1, 0, -1):
-        own, around = sums[e], sums[elements[e].parent]
-        around.words += own.words
-        around.chars += own.chars
-        around.link_chars += own.link_chars
-        around.blocks += own.blocks
-        around.sentence_ends += own.sentence_ends
-        around.paragraph_words += own.paragraph_words
 
 
 @inner

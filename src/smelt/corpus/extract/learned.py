@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from smelt.corpus.document import Drop
 from smelt.corpus.extract.blocks import Blocks
 from smelt.corpus.extract.characters import text_classes
+from smelt.corpus.extract.flow import WRITER
 from smelt.corpus.extract.model import Model
-from smelt.corpus.extract.render import WRITER, render
+from smelt.corpus.extract.render import render
 
 
 class Extractor:
