@@ -300,7 +300,7 @@ def test_a_list_of_inputs_names_several_tables(tmp_path: Path) -> None:
         {"method": "exact", "jaccard": 0.7},
         {"method": "near", "min_bytes": 100},
         {"method": "substring", "min_documents": 3},
-        {"method": "substring", "min_bytes": 8},
+        {"method": "substring", "length": 8},
         {"method": "sideways"},
         {"jaccard": 0.1},
     ],

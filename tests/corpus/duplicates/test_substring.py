@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from smelt.core.store import Store
 from smelt.core.work import Inline
 from smelt.corpus.corpus import Corpus
-from smelt.corpus.duplicates import partitions, substring
+from smelt.corpus.duplicates import partitions, repeats
 from smelt.corpus.duplicates.steps import Dedup
-from smelt.corpus.duplicates.substring import Winnowing, fingerprints
-from smelt.corpus.measures.kernels import utf8_buffers
+from smelt.corpus.duplicates.symbols import read_bytes
+from smelt.corpus.duplicates.winnowing import Winnowing, select_grams
 from smelt.corpus.steps import Read
 
 LEAST_LEFT = 32
@@ -66,7 +66,7 @@ def cut(
 ) -> Corpus:
     store = Store(folder / f"store-{shard_bytes}-{len(against)}", runner=Inline())
     corpora = [read(folder, name, rows, shard_bytes) for name, rows in (("new", texts), ("old", against)) if rows]
-    return store.make(Dedup(corpus=corpora[0], method="substring", min_bytes=length, against=tuple(corpora[1:])))
+    return store.make(Dedup(corpus=corpora[0], method="substring", length=length, against=tuple(corpora[1:])))
 
 
 def read(folder: Path, name: str, texts: Sequence[str], shard_bytes: int) -> Read:
@@ -132,7 +132,7 @@ def test_shards_and_partitions_change_nothing(
     texts = collage(120, seed=2)
     whole = cut(tmp_path, texts, length=40)
     monkeypatch.setattr(partitions, "PARTITION_KEYS", partition_keys)
-    monkeypatch.setattr(substring, "CHUNK", chunk)
+    monkeypatch.setattr(repeats, "CHUNK", chunk)
     parts = cut(tmp_path, texts, length=40, shard_bytes=4_000)
     assert len(parts.shards) > 3
     assert parts.kept().collect().equals(whole.kept().collect())
@@ -179,11 +179,10 @@ def test_equal_stretches_of_the_length_select_the_same_gram_at_the_same_place() 
     shared = "".join(chance.choices("ab", k=60))
     for _ in range(200):
         texts = ["".join(chance.choices("ab", k=chance.randrange(90))) + shared + "".join(chance.choices("ab", k=50))]
-        data, offsets = utf8_buffers(pl.Series([shared, *texts]))
-        keys, rows, at = fingerprints(data, offsets, winnowing)
+        keys, rows, at = select_grams(read_bytes(pl.Series([shared, *texts])), winnowing)
         start = texts[0].index(shared)
-        own = {(key, place) for key, row, place in zip(keys, rows, at, strict=True) if row == 0}
-        other = {(key, place - start) for key, row, place in zip(keys, rows, at, strict=True) if row == 1}
+        own = {(key, int(place)) for key, row, place in zip(keys, rows, at, strict=True) if row == 0}
+        other = {(key, int(place) - start) for key, row, place in zip(keys, rows, at, strict=True) if row == 1}
         assert len(own) == 1
         assert own <= other
 

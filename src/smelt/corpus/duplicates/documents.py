@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from smelt.core.shards import write_json, write_whole
-from smelt.corpus.corpus import read_shard, write_shard
+from smelt.corpus.corpus import read_rows, read_shard, write_shard
 from smelt.corpus.document import DROP, drop_where, is_kept
 from smelt.corpus.duplicates.banding import Banding
 from smelt.corpus.duplicates.clusters import choose_survivors, cluster_table, components, dropped_at
@@ -40,7 +40,7 @@ from smelt.corpus.duplicates.jaccard import (
     true_jaccard,
 )
 from smelt.corpus.duplicates.normalise import normalise
-from smelt.corpus.duplicates.partitions import Layout, load, read_keys, save, save_keys
+from smelt.corpus.duplicates.partitions import Layout, load, met_rows, read_keys, save, save_keys
 from smelt.corpus.duplicates.signatures import kept_signatures, sign, write_signatures
 from smelt.corpus.duplicates.urls import url_keys
 from smelt.corpus.ledger import entry_of
@@ -128,11 +128,8 @@ def group_bands(part: tuple[int, int], *, layout: Layout) -> int:
 
 def shingle_shard(number: int, *, layout: Layout, n_partitions: int) -> int:
     """Writes the shingles of those of a shard's documents that met others; gives how many met."""
-    low, high = layout.starts[number], layout.starts[number + 1]
-    parts = [load(layout.part(partition, "met.npy")) for partition in range(n_partitions)]
-    met = np.unique(np.concatenate([part[slice(*np.searchsorted(part, [low, high]))] for part in parts])) - low
-    texts = read_shard(layout.shards[number], ["text"])["text"].gather(met)
-    sets = shingle_sets(normalise(texts))
+    met = met_rows(layout, number, n_partitions)
+    sets = shingle_sets(normalise(read_rows(layout.shards[number], met, ["text"])["text"]))
     layout.save(number, shingles=sets.hashes, bounds=sets.offsets, met=met)
     return len(met)
 

@@ -132,6 +132,14 @@ def read_keys(
     return keys, places, others
 
 
+def met_rows(layout: Layout, number: int, n_partitions: int) -> NDArray[np.int64]:
+    """The rows of a shard's documents whose texts are to be compared: those that partitions wrote as `met.npy`."""
+    bounds = [layout.starts[number], layout.starts[number + 1]]
+    parts = [load(layout.part(partition, "met.npy")) for partition in range(n_partitions)]
+    found = np.concatenate([part[slice(*np.searchsorted(part, bounds))] for part in parts])
+    return np.unique(found) - layout.starts[number]
+
+
 def save(path: Path, array: NDArray[Any]) -> None:
     """Writes an array whole."""
     with write_whole(path) as temporary, temporary.open("wb") as file:

@@ -1,17 +1,21 @@
 """What a deduplicated corpus keeps beside its documents, so that the next can be compared with it and not redo it.
 
 signatures/settings.json     how they were made
-signatures/00000.parquet     of the kept documents of the shard of that name: content (the key of exact.py as two
-                             64-bit numbers, 0 where there is no word), bands (64 bits each; the near method only)
+signatures/00000.parquet     of the kept documents of the shard of that name:
+    exact, near              content (the key of exact.py as two 64-bit numbers, 0 where there is no word), bands (64
+                             bits each; near only): some 150 bytes a document
+    lines, paragraphs        key, row (of the document), start, end: of each that is long enough
+    substring                key, row, at: of each selected gram, one in about `length` / 4 symbols
 
-Some 150 bytes a document. Signatures of other settings are of no use: they are made anew from the texts.
+Signatures of other settings are of no use: they are made anew from the texts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -57,14 +61,13 @@ def sign(texts: pl.Series, banding: Banding | None) -> Signatures:
 
 
 def settings(banding: Banding | None) -> dict[str, JsonValue]:
-    """What signatures must agree in to be compared."""
-    shape: list[JsonValue] | None = [banding.bands, banding.rows] if banding else None
-    return {"version": VERSION, "banding": shape}
+    """What signatures of documents must agree in to be compared."""
+    return {"banding": [banding.bands, banding.rows] if banding else None}
 
 
-def write_settings(folder: Path, banding: Banding | None) -> None:
+def write_settings(folder: Path, settings: Mapping[str, JsonValue]) -> None:
     """Notes how the signatures of a corpus folder were made."""
-    write_json(folder / SIGNATURES / SETTINGS, settings(banding))
+    write_json(folder / SIGNATURES / SETTINGS, {"version": VERSION, **settings})
 
 
 def write_signatures(folder: Path, name: str, table: pl.DataFrame) -> None:
@@ -75,19 +78,30 @@ def write_signatures(folder: Path, name: str, table: pl.DataFrame) -> None:
 
 def kept_signatures(shard: Path, banding: Banding | None) -> Signatures | None:
     """The signatures beside a shard of kept documents; None where there are none that can be used."""
-    beside = shard.parent.parent / SIGNATURES
-    if not (beside / SETTINGS).exists() or not _serve(read_json(beside / SETTINGS), banding):
+    found = _kept_settings(shard)
+    # Equal texts need no bands: all signatures of documents have what it takes.
+    if found is None or "banding" not in found or (banding and found != settings(banding)):
         return None
-    table = pl.read_parquet(beside / f"{shard.stem}.parquet")
+    table = _beside(shard)
     wide: Any = table["bands"].to_numpy() if banding else np.empty((len(table), 0), np.uint64)
     content: Any = table["content"].to_numpy()
     return Signatures(content, wide, (content != 0).sum(axis=1) > 0)
 
 
-def _serve(found: JsonValue, banding: Banding | None) -> bool:
-    """Equal texts need no bands: any signatures of this version have what it takes."""
-    wanted = settings(banding)
-    return found == wanted if banding else isinstance(found, dict) and found.get("version") == VERSION
+def kept_keys(shard: Path, settings: Mapping[str, JsonValue]) -> pl.DataFrame | None:
+    """The keys of passages beside a shard of kept documents; None where there are none that can be used."""
+    return _beside(shard) if _kept_settings(shard) == settings else None
+
+
+def _kept_settings(shard: Path) -> dict[str, JsonValue] | None:
+    """How the signatures beside a shard were made; None where there are none of this version."""
+    path = shard.parent.parent / SIGNATURES / SETTINGS
+    found = cast("dict[str, JsonValue]", read_json(path)) if path.exists() else {}
+    return found if found.pop("version", None) == VERSION else None
+
+
+def _beside(shard: Path) -> pl.DataFrame:
+    return pl.read_parquet(shard.parent.parent / SIGNATURES / f"{shard.stem}.parquet")
 
 
 def _content(keys: pl.Series) -> NDArray[np.uint64]:
