@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,14 +18,29 @@ from pipeline_runs import artifact_bytes, kill_while_running, ray_cluster, smelt
 from smelt.core.recipe import Recipe
 from smelt.core.store import Store
 from smelt.core.work import Inline
-from smelt.corpus.corpus import Corpus
-from smelt.corpus.duplicates import documents, partitions, signatures
+from smelt.corpus.corpus import Corpus, read_rows, read_shard
+from smelt.corpus.duplicates import documents, partitions, passages, signatures, steps, substring, units
 from smelt.corpus.duplicates.steps import Dedup, Existing
 from smelt.corpus.steps import Read
 from smelt.errors import InputError
+from smelt.tokens.steps import ExistingTokenizer
+from smelt.tokens.tokenizer import save_bpe, train_bpe
 
 METHODS = ("exact", "near", "lines", "paragraphs", "substring")
 Row = dict[str, Any]
+
+
+WAYS = (*METHODS, "tokens")
+"""The methods, and substrings of tokens."""
+
+
+def way(folder: Path, name: str) -> dict[str, Any]:
+    """The settings of one of WAYS."""
+    if name != "tokens":
+        return {"method": name}
+    save_bpe(train_bpe([" ".join(prose(random.Random(0)))], vocab=300), folder / "tokenizer.json")
+    tokenizer = ExistingTokenizer(path=str(folder))
+    return {"method": "substring", "unit": "tokens", "tokenizer": tokenizer}
 
 
 def prose(chance: random.Random, n_words: int = 120) -> list[str]:
@@ -251,6 +267,85 @@ def test_signatures_of_an_older_corpus_are_read_and_not_made_again(
     assert texts(other) == texts(kept)
 
 
+@pytest.mark.parametrize("method", WAYS)
+def test_an_older_corpus_is_compared_with_by_what_it_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """With what it kept, the texts of documents that met a new one are read, and only where those are compared; without
+    it all are: to the same bytes."""
+    how = way(tmp_path, method)
+    rows = mixture()
+    rows[:60] += [{"text": " ".join(prose(random.Random(n)))} for n in range(100, 140)]  # that meet nothing
+    older = dedup(tmp_path, "old", rows[:100], shard_bytes=8_000, **how)
+    store = Store(tmp_path / "store", runner=Inline())
+    kept = store.make(older)
+    read_in_full, rows_read = watch_reads(monkeypatch, kept.folder)
+    newer = store.make(dedup(tmp_path, "new", rows[100:], against=older, **how))
+    n_met = sum(rows_read)
+    assert read_in_full == []
+    assert n_met == 0 if method in ("exact", "lines", "paragraphs") else 0 < n_met < kept.manifest.counts["documents"]
+    bare = Existing(folder=str(without_signatures(kept.folder, tmp_path / "bare")))
+    again = store.make(dedup(tmp_path, "new", rows[100:], against=bare, **how))
+    assert again.folder != newer.folder
+    assert files_of(again) == files_of(newer)
+
+
+def watch_reads(monkeypatch: pytest.MonkeyPatch, folder: Path) -> tuple[list[Path], list[int]]:
+    """Shards of a corpus of which all texts are read, and of how many documents single ones are, from now on."""
+    whole: list[Path] = []
+    single: list[int] = []
+
+    def reading(path: Path, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        if path.is_relative_to(folder) and (columns is None or "text" in columns):
+            whole.append(path)
+        return read_shard(path, columns)
+
+    def reading_rows(path: Path, rows: Any, columns: Sequence[str]) -> pl.DataFrame:
+        single.extend([len(rows)] if path.is_relative_to(folder) else [])
+        return read_rows(path, rows, columns)
+
+    for module in (documents, passages, substring, units):
+        for name, function in (("read_shard", reading), ("read_rows", reading_rows)):
+            monkeypatch.setattr(module, name, function, raising=False)
+    return whole, single
+
+
+def without_signatures(corpus: Path, folder: Path) -> Path:
+    """A copy of a corpus that has kept nothing to be compared by."""
+    return Path(shutil.copytree(corpus, folder, ignore=shutil.ignore_patterns(signatures.SIGNATURES)))
+
+
+def files_of(corpus: Corpus) -> dict[str, bytes]:
+    return {name: (corpus.folder / name).read_bytes() for name in corpus.manifest.files}
+
+
+@pytest.mark.parametrize("method", [way for way in WAYS if way not in ("exact", "near")])
+def test_the_keys_kept_are_those_of_the_texts_kept(tmp_path: Path, method: str) -> None:
+    how, chance = way(tmp_path, method), random.Random(17)
+    footer = " ".join(prose(chance, 60))
+    own = [{"text": f"{' '.join(prose(chance))}\n\n{footer}\n\n{' '.join(prose(chance))}"} for _ in range(5)]
+    corpus = make(tmp_path, "a", mixture() + own, shard_bytes=8_000, **how)
+    keying: Any = {
+        "substring": substring.Stretches(steps.LENGTH["bytes"]),
+        "tokens": substring.Stretches(steps.LENGTH["tokens"], tmp_path / "tokenizer.json"),
+    }.get(method) or units.Units(how["method"], 24)
+    assert sum(spans.len() > 0 for spans in corpus.kept().collect()["spans"]) > 3
+    for shard in corpus.shards:
+        found = signatures.kept_keys(shard, keying.settings())
+        assert found is not None
+        assert found.equals(keying.keys(pl.read_parquet(shard)["text"]).sort("row", *keying.columns))
+
+
+def test_keys_of_another_length_or_tokenizer_are_of_no_use(tmp_path: Path) -> None:
+    shard = make(tmp_path, "a", mixture(), **way(tmp_path, "tokens")).shards[0]
+    tokenizer = tmp_path / "tokenizer.json"
+    assert signatures.kept_keys(shard, substring.Stretches(50, tokenizer).settings()) is not None
+    assert signatures.kept_keys(shard, substring.Stretches(40, tokenizer).settings()) is None
+    save_bpe(train_bpe(["other words, another tokenizer"], vocab=300), tmp_path / "other.json")
+    assert signatures.kept_keys(shard, substring.Stretches(50, tmp_path / "other.json").settings()) is None
+    assert signatures.kept_signatures(shard, None) is None
+
+
 def test_a_folder_that_a_command_wrote_is_an_older_corpus(tmp_path: Path) -> None:
     a, b = families(13, [(1, 1), (0, 1)] * 3)
     for name, rows in (("a", a), ("b", b)):
@@ -330,18 +425,17 @@ def frames(corpus: Corpus) -> list[pl.DataFrame]:
     return [corpus.kept().collect(), corpus.dropped().collect()]
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", WAYS)
 def test_shards_and_partitions_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
-    rows, old = mixture(), dedup(tmp_path, "old", mixture()[:15])
-    reference = make(tmp_path, "a", rows, method=method, against=old)
+    rows, old, how = mixture(), dedup(tmp_path, "old", mixture()[:15]), way(tmp_path, method)
+    reference = make(tmp_path, "a", rows, **how, against=old)
     assert reference.manifest.counts["dropped"] or reference.ledger()[0]["bytes_edited"]
     for partition_keys, shard_bytes in ((10_000_000, 15_000), (200, 1 << 26), (500, 8_000)):
         monkeypatch.setattr(partitions, "PARTITION_KEYS", partition_keys)
         folder = tmp_path / f"{partition_keys}-{shard_bytes}"
         folder.mkdir()
-        corpus = make(
-            folder, "a", rows, method=method, shard_bytes=shard_bytes, against=dedup(folder, "old", mixture()[:15])
-        )
+        old = dedup(folder, "old", mixture()[:15])
+        corpus = make(folder, "a", rows, **how, shard_bytes=shard_bytes, against=old)
         assert all(one.equals(other) for one, other in zip(frames(corpus), frames(reference), strict=True))
         assert corpus.ledger() == reference.ledger()
         for name in (documents.CLUSTERS, documents.THRESHOLDS):
@@ -364,15 +458,26 @@ identify = "content"
 [unique]
 step = "dedup"
 corpus = "raw"
-method = "{method}"
 against = ["old"]
+{how}
+"""
+TOKENS = """
+method = "substring"
+unit = "tokens"
+tokenizer = "own"
+
+[own]
+step = "existing-tokenizer"
+path = "tokenizer.json"
 """
 
 
 def recipe(folder: Path, method: str) -> Path:
     read(folder, "a", mixture())
     read(folder, "old", mixture()[:15])
-    (folder / "r.toml").write_text(RECIPE.format(method=method))
+    way(folder, method)
+    how = TOKENS if method == "tokens" else f'method = "{method}"'
+    (folder / "r.toml").write_text(RECIPE.format(how=how))
     return folder / "r.toml"
 
 
@@ -381,7 +486,7 @@ def test_a_dedup_killed_twice_resumes_to_the_same_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", WAYS)
 def test_a_dedup_killed_ten_times_resumes_to_the_same_bytes(tmp_path: Path, method: str) -> None:
     killed_and_resumed(tmp_path, method, kills=10, seed=16)
 
@@ -402,12 +507,12 @@ def killed_and_resumed(folder: Path, method: str, *, kills: int, seed: int) -> N
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_ray_makes_the_same_corpora(tmp_path: Path) -> None:
-    for method in METHODS:
+    for method in WAYS:
         (tmp_path / method).mkdir()
         path = recipe(tmp_path / method, method)
         smelt("run", path, "--store", tmp_path / "here", "--no-report", "--workers", "1")
     with ray_cluster() as address:
-        for method in METHODS:
+        for method in WAYS:
             path = tmp_path / method / "r.toml"
             smelt("run", path, "--store", tmp_path / "ray", "--no-report", "--on", "ray", RAY_ADDRESS=address)
     assert artifact_bytes(tmp_path / "ray") == artifact_bytes(tmp_path / "here")

@@ -75,12 +75,12 @@ class Likeness:
 def sign_shard(number: int, *, layout: Layout, likeness: Likeness) -> list[int]:
     """Writes what a shard's documents are compared by; gives how many keys of each kind."""
     shard = layout.shards[number]
-    documents = read_shard(shard, ["id", "url", "date", "text"])
+    documents = read_shard(shard, ["id", "url", "date"])
     kept = kept_signatures(shard, likeness.banding) if number in layout.old else None
-    found = kept or sign(documents["text"], likeness.banding)
+    found = kept or sign(read_shard(shard, ["text"])["text"], likeness.banding)
     layout.save(number, content=found.content)
     with write_whole(layout.file(number, "about.parquet")) as path:
-        documents.select("id", "date", pl.col("text").str.len_chars().alias("length")).write_parquet(path)
+        documents.select("id", "date", length=pl.Series(found.lengths)).write_parquet(path)
     with write_whole(layout.file(number, "signatures.parquet")) as path:
         found.table().write_parquet(path)
     rows = np.flatnonzero(found.has_words).astype(np.uint32)

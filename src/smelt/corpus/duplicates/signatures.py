@@ -2,8 +2,8 @@
 
 signatures/settings.json     how they were made
 signatures/00000.parquet     of the kept documents of the shard of that name:
-    exact, near              content (the key of exact.py as two 64-bit numbers, 0 where there is no word), bands (64
-                             bits each; near only): some 150 bytes a document
+    exact, near              content (the key of exact.py as two 64-bit numbers, 0 where there is no word), length (in
+                             characters), bands (64 bits each; near only): some 150 bytes a document
     lines, paragraphs        key, row (of the document), start, end: of each that is long enough
     substring                key, row, at: of each selected gram, one in about `length` / 4 symbols
 
@@ -29,7 +29,7 @@ from smelt.corpus.duplicates.minhash import EMPTY, bands, signatures
 from smelt.corpus.duplicates.normalise import normalise
 
 SIGNATURES, SETTINGS = "signatures", "settings.json"
-VERSION = 1
+VERSION = 2
 """Bumped when a text gets another signature of the same settings."""
 
 
@@ -41,23 +41,26 @@ class Signatures:
     """(n, 2): the key of the normal form; 0 where no word is left."""
     bands: NDArray[np.uint64]
     """(n, bands); without columns where only equal texts are looked for."""
+    lengths: NDArray[np.uint32]
+    """Characters of each text: of alike ones the longest stays."""
     has_words: NDArray[np.bool_]
     """Documents without words are like none."""
 
     def table(self) -> pl.DataFrame:
         """As a file holds them."""
-        columns = {"content": self.content, "bands": self.bands} if self.bands.shape[1] else {"content": self.content}
+        columns: dict[str, NDArray[Any]] = {"content": self.content, "length": self.lengths}
+        columns |= {"bands": self.bands} if self.bands.shape[1] else {}
         return pl.DataFrame({name: pl.Series(name, array) for name, array in columns.items()})
 
 
 def sign(texts: pl.Series, banding: Banding | None) -> Signatures:
     """The signatures of texts."""
     normal = normalise(texts)
-    content = _content(content_keys(normal))
+    content, lengths = _content(content_keys(normal)), texts.str.len_chars().to_numpy()
     if banding is None:
-        return Signatures(content, np.empty((len(texts), 0), np.uint64), (content != 0).sum(axis=1) > 0)
+        return Signatures(content, np.empty((len(texts), 0), np.uint64), lengths, (content != 0).sum(axis=1) > 0)
     minima = signatures(normal, banding)
-    return Signatures(content, bands(minima, banding), (minima != EMPTY).any(axis=1))
+    return Signatures(content, bands(minima, banding), lengths, (minima != EMPTY).any(axis=1))
 
 
 def settings(banding: Banding | None) -> dict[str, JsonValue]:
@@ -85,7 +88,7 @@ def kept_signatures(shard: Path, banding: Banding | None) -> Signatures | None:
     table = _beside(shard)
     wide: Any = table["bands"].to_numpy() if banding else np.empty((len(table), 0), np.uint64)
     content: Any = table["content"].to_numpy()
-    return Signatures(content, wide, (content != 0).sum(axis=1) > 0)
+    return Signatures(content, wide, table["length"].to_numpy(), (content != 0).sum(axis=1) > 0)
 
 
 def kept_keys(shard: Path, settings: Mapping[str, JsonValue]) -> pl.DataFrame | None:

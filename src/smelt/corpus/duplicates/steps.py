@@ -63,7 +63,7 @@ class Dedup(Step[Corpus]):
     cluster: no document that is held out has a duplicate among those trained on), and of what is dropped `survivor`
     and `jaccard`.
 
-    Parts of documents (lines, paragraphs, substring): the first occurrence in the order of the corpus stays; column
+    Passages (lines, paragraphs, substring): the first occurrence in the order of the corpus stays; column
     `spans` says what was cut out of the text that came in, in bytes.
     """
 

@@ -3,7 +3,7 @@
 What is removed, exactly: let the first occurrence of `length` symbols, bytes or tokens, be the one in the first
 document that has them (in the order of the corpus, older corpora first) and there the first. Every other occurrence is
 a repeat, unless it overlaps the first; the union of all repeats is removed. So each text that is removed still stands
-somewhere. Of a union that begins or ends within a character the rest of the character stays; of tokens, whole ones stay.
+somewhere. What is cut begins and ends between characters and, of tokens, between tokens.
 
 Lee et al. find repeats with a suffix array of the whole corpus, which takes 8 bytes of memory a byte of text. Here the
 work is cut into partitions: all occurrences of `length` symbols share a selected gram (winnowing.py), and a partition
