@@ -69,7 +69,7 @@ class Likeness:
     @property
     def floor(self) -> float:
         """The weakest link that is noted."""
-        return max(self.jaccard - BELOW, 0.1)
+        return round(max(self.jaccard - BELOW, 0.1), 9)  # .8 - .2 is a little more than .6
 
 
 def sign_shard(number: int, *, layout: Layout, likeness: Likeness) -> list[int]:
@@ -252,7 +252,7 @@ def _about(layout: Layout, places: NDArray[np.int64]) -> pl.DataFrame:
 def _curve(links: Links, likeness: Likeness, first_new: int) -> dict[str, JsonValue]:
     """Documents dropped at other thresholds; below the one that was set, of those that met."""
     assert likeness.banding is not None
-    thresholds = np.round(np.arange(np.ceil(likeness.floor / STEP), 1 / STEP + 1) * STEP, 2)
+    thresholds = np.round(np.arange(np.ceil(round(likeness.floor / STEP, 6)), 1 / STEP + 1) * STEP, 2)
     return {
         "jaccard": likeness.jaccard,
         "bands": likeness.banding.bands,
