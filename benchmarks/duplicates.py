@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import random
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -27,10 +28,13 @@ from smelt.corpus.corpus import Corpus
 from smelt.corpus.duplicates.normalise import normalise
 from smelt.corpus.duplicates.steps import Dedup
 from smelt.corpus.steps import Curate, Read
+from smelt.tokens.steps import ExistingTokenizer
+from smelt.tokens.tokenizer import save_bpe, train_bpe
 
 JACCARD = 0.8
 MOST = 6_000
 """Documents of a corpus that are compared all with all."""
+VOCAB = 8_192
 REPEATED_BYTES = 100_000_000
 EDIT = 0.5
 """The share of copies that are edited; of those, a word in a hundred."""
@@ -45,10 +49,19 @@ def measure_duplicates() -> Iterator[Figure]:
         yield Figure(f"near recall, {about}", recall, "", ">= 0.97")
     with tempfile.TemporaryDirectory() as folder:
         write_repeated(Path(folder) / "repeated.parquet", REPEATED_BYTES)
-        for method in ("exact", "near", "lines", "paragraphs", "substring"):
-            rate, memory = step_rate(Path(folder), method)
-            yield Figure(f"{method}, half of 100 MB copies with edits", rate, "MB/s", "")
-            yield Figure(f"{method}, peak memory of one worker and the run", memory, "GB", "")
+        save_bpe(train_bpe(english(2_000_000) + chinese(2_000_000), vocab=VOCAB), Path(folder) / "tokenizer.json")
+        for name, settings in methods(Path(folder)):
+            rate, memory = step_rate(Path(folder), settings)
+            yield Figure(f"{name}, half of 100 MB copies with edits", rate, "MB/s", "")
+            yield Figure(f"{name}, peak memory of one worker and the run", memory, "GB", "")
+
+
+def methods(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The methods and their settings; the last by the tokenizer in the folder."""
+    for method in ("exact", "near", "lines", "paragraphs", "substring"):
+        yield method, {"method": method}
+    tokenizer = ExistingTokenizer(path=str(folder))
+    yield "substring of tokens", {"method": "substring", "unit": "tokens", "tokenizer": tokenizer}
 
 
 def real_texts() -> Iterator[tuple[str, list[str]]]:
@@ -127,12 +140,12 @@ def write_repeated(path: Path, n_bytes: int) -> None:
     pl.DataFrame({"text": texts}).write_parquet(path, row_group_size=1_024)
 
 
-def step_rate(folder: Path, method: str) -> tuple[float, float]:
+def step_rate(folder: Path, settings: Mapping[str, Any]) -> tuple[float, float]:
     """Megabytes of text a CPU-second, and the most memory held, in GB; in one worker."""
     raw = Read(paths=folder / "repeated.parquet", shard_bytes=32 * 2**20)
     with Store(folder / "store", runner=LocalRunner(1)) as store:
         n_bytes = int(str(store.make(raw).manifest.counts["bytes"]))
-        made: Corpus = store.make(Dedup.model_validate({"corpus": raw, "method": method}))
+        made: Corpus = store.make(Dedup.model_validate({"corpus": raw, **settings}))
         return n_bytes / 1e6 / made.manifest.cpu_seconds, made.manifest.peak_memory_bytes / 1e9
 
 

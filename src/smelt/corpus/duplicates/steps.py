@@ -47,8 +47,8 @@ LENGTH: dict[Unit, int] = {"bytes": 200, "tokens": 50}
 """Where no other is given: the 50 tokens of Lee et al. 2021, which are about 200 bytes in English and in Chinese."""
 LEAST_LENGTH: dict[Unit, int] = {"bytes": 16, "tokens": 4}
 """The shortest substring that can be looked for: below, everything repeats (taste)."""
-TOKENS_BYTES_PER_SECOND = 3e6
-"""Text on one core where substrings are of tokens."""
+TOKENS_BYTES_PER_SECOND = 2e6
+"""Likewise where substrings are of tokens."""
 
 
 def _several(values: object) -> object:

@@ -24,8 +24,8 @@ class Edges(NamedTuple):
     to `closes[j]`: one that shares a character with the token before or behind the stretch is left out of it.
     """
 
-    opens: NDArray[np.int64]
-    closes: NDArray[np.int64]
+    opens: NDArray[np.uint32]
+    closes: NDArray[np.uint32]
 
 
 class Symbols(NamedTuple):

@@ -51,7 +51,7 @@ def read_tokens(texts: pl.Series, path: Path) -> Symbols:
     parts = [_read(text, loaded) for text in texts.fill_null("")]
     offsets = np.cumsum([0, *(len(ids) for ids, _ in parts)], dtype=np.int64)
     if not parts:
-        return Symbols(np.empty(0, np.uint32), offsets, Edges(np.empty(0, np.int64), np.empty(0, np.int64)))
+        return Symbols(np.empty(0, np.uint32), offsets, Edges(np.empty(0, np.uint32), np.empty(0, np.uint32)))
     edges = Edges(*(np.concatenate([edges[side] for _, edges in parts]) for side in (0, 1)))
     return Symbols(np.concatenate([ids for ids, _ in parts]), offsets, edges)
 
@@ -110,5 +110,5 @@ def _edges(text: str, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Edg
     after = np.minimum.accumulate(np.where(can_cut, numbers, len(at))[::-1])[::-1]
     before = np.maximum.accumulate(np.where(can_cut, numbers, 0))
     data = np.frombuffer(text.encode(), np.uint8)
-    byte_of = np.append(np.flatnonzero((data & 0xC0) != 0x80), len(data))[at]
+    byte_of = np.append(np.flatnonzero((data & 0xC0) != 0x80), len(data)).astype(np.uint32)[at]
     return Edges(byte_of[after], byte_of[before])
