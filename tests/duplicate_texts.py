@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from smelt.core.store import Store
 from smelt.core.work import Inline
 from smelt.corpus.corpus import Corpus
@@ -90,3 +92,14 @@ def mixture() -> list[Row]:
     rows += [dict(row) for row in rows[::9]]
     chance.shuffle(rows)
     return rows
+
+
+def read_texts(folder: Path, name: str, rows: Sequence[str], *, shard_bytes: int = 1 << 26) -> Read:
+    return read(folder, name, [{"text": text} for text in rows], shard_bytes=shard_bytes)
+
+
+def spans_of(corpus: Corpus) -> list[list[tuple[int, int]]]:
+    """What was cut out of each document, kept or not, in their order."""
+    both = pl.concat([corpus.kept(["id", "spans"]), corpus.dropped().select("id", "spans")]).collect()
+    order = both.with_columns(n=pl.col("id").str.extract(r"#(\d+)$").cast(pl.Int64)).sort("n")
+    return [[(span["start"], span["end"]) for span in spans] for spans in order["spans"].to_list()]

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from tokenizers import models, normalizers, pre_tokenizers
 
+from duplicate_texts import read_texts, spans_of
 from pipeline_runs import first_lines, smelt
 from smelt.core.store import Store
 from smelt.core.work import Inline
@@ -92,7 +93,11 @@ def cut(
     against: Sequence[str] = (),
 ) -> Corpus:
     store = Store(folder / f"store-{shard_bytes}-{len(against)}", runner=Inline())
-    corpora = [read(folder, name, rows, shard_bytes) for name, rows in (("new", texts), ("old", against)) if rows]
+    corpora = [
+        read_texts(folder, name, rows, shard_bytes=shard_bytes)
+        for name, rows in (("new", texts), ("old", against))
+        if rows
+    ]
     return store.make(of_tokens(corpora[0], tokenizer, length=length, against=corpora[1:]))
 
 
@@ -101,18 +106,6 @@ def of_tokens(corpus: Read, path: Path, **fields: Any) -> Dedup:
     return Dedup.model_validate(
         {"corpus": corpus, "method": "substring", "unit": "tokens", "tokenizer": tokenizer, **fields}
     )
-
-
-def read(folder: Path, name: str, texts: Sequence[str], shard_bytes: int) -> Read:
-    path = folder / f"{name}.jsonl"
-    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
-    return Read(paths=path, identify="content", shard_bytes=shard_bytes)
-
-
-def spans_of(corpus: Corpus) -> list[list[tuple[int, int]]]:
-    both = pl.concat([corpus.kept(["id", "spans"]), corpus.dropped().select("id", "spans")]).collect()
-    order = both.with_columns(n=pl.col("id").str.extract(r"#(\d+)$").cast(pl.Int64)).sort("n")
-    return [[(span["start"], span["end"]) for span in spans] for spans in order["spans"].to_list()]
 
 
 def collage(n: int, *, seed: int) -> list[str]:
@@ -251,7 +244,7 @@ def test_a_long_text_is_read_in_pieces_and_has_the_tokens_of_the_whole(
 )
 def test_what_makes_no_sense_is_refused(tmp_path: Path, tokenizer: Path, fields: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        of_tokens(read(tmp_path, "a", ["t"], 1 << 20), tokenizer, **fields)
+        of_tokens(read_texts(tmp_path, "a", ["t"]), tokenizer, **fields)
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[1]", '{"model": {"type": "BPE"}}'])
@@ -263,7 +256,7 @@ def test_a_file_that_is_no_tokenizer_is_refused(tmp_path: Path, content: str) ->
 
 def test_the_command_takes_a_tokenizer_from_a_file_or_folder(tmp_path: Path, tokenizer: Path) -> None:
     texts = collage(30, seed=5)
-    read(tmp_path, "a", texts, 1 << 20)
+    read_texts(tmp_path, "a", texts)
     options = ("--method", "substring", "--length", "12", "--unit", "tokens", "--store", tmp_path / "store")
     for path in (tokenizer, tokenizer.parent):
         smelt("dedup", tmp_path / "a.jsonl", "-o", tmp_path / "A", *options, "--tokenizer", path)
