@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -26,7 +27,8 @@ from smelt.core.local import LocalRunner
 from smelt.core.store import Store
 from smelt.corpus.corpus import Corpus
 from smelt.corpus.duplicates.normalise import normalise
-from smelt.corpus.duplicates.steps import Dedup
+from smelt.corpus.duplicates.signatures import SIGNATURES
+from smelt.corpus.duplicates.steps import Dedup, Existing
 from smelt.corpus.steps import Curate, Read
 from smelt.tokens.steps import ExistingTokenizer
 from smelt.tokens.tokenizer import save_bpe, train_bpe
@@ -54,6 +56,11 @@ def measure_duplicates() -> Iterator[Figure]:
             rate, memory = step_rate(Path(folder), settings)
             yield Figure(f"{name}, half of 100 MB copies with edits", rate, "MB/s", "")
             yield Figure(f"{name}, peak memory of one worker and the run", memory, "GB", "")
+        write_repeated(Path(folder) / "newer.parquet", REPEATED_BYTES // 10)
+        for name, settings in methods(Path(folder)):
+            kept, bare = seconds_against(Path(folder), settings)
+            what = f"{name}, 10 MB against 100 MB that kept its signatures"
+            yield Figure(what, kept, "CPU s", "", {"that kept none": bare})
 
 
 def methods(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -147,6 +154,20 @@ def step_rate(folder: Path, settings: Mapping[str, Any]) -> tuple[float, float]:
         n_bytes = int(str(store.make(raw).manifest.counts["bytes"]))
         made: Corpus = store.make(Dedup.model_validate({"corpus": raw, **settings}))
         return n_bytes / 1e6 / made.manifest.cpu_seconds, made.manifest.peak_memory_bytes / 1e9
+
+
+def seconds_against(folder: Path, settings: Mapping[str, Any]) -> tuple[float, float]:
+    """CPU-seconds that a corpus takes against an older one that kept its signatures, and against its documents alone."""
+    older, newer = (Read(paths=folder / f"{name}.parquet", shard_bytes=32 * 2**20) for name in ("repeated", "newer"))
+    with Store(folder / "store", runner=LocalRunner(1)) as store:
+        kept = store.make(Dedup.model_validate({"corpus": older, **settings})).folder
+        bare = folder / f"bare-{len(list(folder.iterdir()))}"
+        shutil.copytree(kept, bare, ignore=shutil.ignore_patterns(SIGNATURES))
+        made = [
+            store.make(Dedup.model_validate({"corpus": newer, "against": Existing(folder=str(against)), **settings}))
+            for against in (kept, bare)
+        ]
+        return made[0].manifest.cpu_seconds, made[1].manifest.cpu_seconds
 
 
 def _edited(text: str, chance: random.Random) -> str:

@@ -109,6 +109,12 @@ def count_partitions(n_keys: int) -> int:
     return 1 + n_keys // PARTITION_KEYS
 
 
+def partitions_of(n_keys: Sequence[int]) -> list[tuple[int, int]]:
+    """The partitions that the keys of all shards are cut into: the number of each, of how many."""
+    n_partitions = count_partitions(sum(n_keys))
+    return [(partition, n_partitions) for partition in range(n_partitions)]
+
+
 def save_keys(layout: Layout, number: int, name: str, keys: NDArray[np.uint64], **columns: NDArray[Any]) -> int:
     """Writes a shard's keys in order, with what belongs to each (`row`: of the document); gives how many there are."""
     order = np.argsort(keys, kind="stable")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -63,8 +62,8 @@ class Dedup(Step[Corpus]):
     cluster: no document that is held out has a duplicate among those trained on), and of what is dropped `survivor`
     and `jaccard`.
 
-    Passages (lines, paragraphs, substring): the first occurrence in the order of the corpus stays; column
-    `spans` says what was cut out of the text that came in, in bytes.
+    Passages (lines, paragraphs, substring): the first occurrence in the order of the corpus stays; column `spans` says
+    what was cut out of the text that came in, in bytes.
     """
 
     step: ClassVar[str] = "dedup"
@@ -97,8 +96,8 @@ class Dedup(Step[Corpus]):
     """The share of documents to hold out (taste)."""
     against: Annotated[tuple[Step[Corpus], ...], BeforeValidator(_several)] = ()
     """Older corpora: what they keep is compared with, and not decided on again. Documents that they dropped count for
-    nothing. Where they were made by the same method and settings, what they kept
-    is read, not made again (signatures.py)."""
+    nothing. Where they were made by the same method and settings, their signatures are read, not made again, and of
+    their texts only those that may be alike."""
 
     @model_validator(mode="after")
     def _fields_have_meaning(self) -> Dedup:
@@ -171,9 +170,8 @@ class Dedup(Step[Corpus]):
         from smelt.corpus.duplicates.passages import cut_shard
         from smelt.corpus.duplicates.signatures import write_settings
 
-        keying, n_parts = (
-            self._find_substrings(work, layout) if self.method == "substring" else self._find_units(work, layout)
-        )
+        find = self._find_substrings if self.method == "substring" else self._find_units
+        keying, n_parts = find(work, layout)
         write_settings(work.folder, keying.settings())
         cutting = partial(
             cut_shard, layout=layout, folder=work.folder, n_partitions=n_parts, keying=keying, held_out=self.held_out
@@ -183,11 +181,12 @@ class Dedup(Step[Corpus]):
 
     def _find_units(self, work: Work, layout: Layout) -> tuple[Keying, int]:
         """Finds lines or paragraphs that were there before; gives how, and in how many partitions."""
+        from smelt.corpus.duplicates.partitions import partitions_of
         from smelt.corpus.duplicates.units import Units, find_repeats, key_shard
 
         units = Units("paragraphs" if self.method == "paragraphs" else "lines", self.min_bytes)
         keying = partial(key_shard, layout=layout, units=units)
-        parts = partitions(work.map(keying, range(len(layout.shards)), label="key", cost=layout.bytes))
+        parts = partitions_of(work.map(keying, range(len(layout.shards)), label="key", cost=layout.bytes))
         finding = partial(find_repeats, layout=layout, units=units, min_documents=self.min_documents)
         work.map(finding, parts, label="repeats")
         return units, len(parts)
@@ -195,25 +194,18 @@ class Dedup(Step[Corpus]):
     def _find_substrings(self, work: Work, layout: Layout) -> tuple[Keying, int]:
         """Finds stretches that were there before; gives how, and in how many partitions."""
         from smelt.corpus.duplicates import substring
+        from smelt.corpus.duplicates.partitions import partitions_of
 
         tokenizer = work.open(self.tokenizer).folder / "tokenizer.json" if self.tokenizer else None
         stretches = substring.Stretches(self.length or LENGTH[self.unit], tokenizer)
         keying = partial(substring.key_shard, layout=layout, stretches=stretches)
-        parts = partitions(work.map(keying, range(len(layout.shards)), label="key", cost=layout.bytes))
+        parts = partitions_of(work.map(keying, range(len(layout.shards)), label="key", cost=layout.bytes))
         if layout.n_old:
             work.map(partial(substring.meet, layout=layout, stretches=stretches), parts, label="meet")
             fetching = partial(substring.fetch_shard, layout=layout, stretches=stretches, n_partitions=len(parts))
             work.map(fetching, layout.old, label="fetch", cost=layout.bytes)
         work.map(partial(substring.find_repeats, layout=layout, stretches=stretches), parts, label="repeats")
         return stretches, len(parts)
-
-
-def partitions(n_keys: Sequence[int]) -> list[tuple[int, int]]:
-    """The partitions that the keys of all shards are cut into: the number of each, of how many."""
-    from smelt.corpus.duplicates.partitions import count_partitions
-
-    n = count_partitions(sum(n_keys))
-    return [(part, n) for part in range(n)]
 
 
 def _absolute(folder: object, info: ValidationInfo) -> object:
