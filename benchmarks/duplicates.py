@@ -157,7 +157,7 @@ def step_rate(folder: Path, settings: Mapping[str, Any]) -> tuple[float, float]:
 
 
 def seconds_against(folder: Path, settings: Mapping[str, Any]) -> tuple[float, float]:
-    """CPU-seconds that a corpus takes against an older one that kept its signatures, and against its documents alone."""
+    """CPU-seconds of a corpus against an older one that kept its signatures, and against its documents alone."""
     older, newer = (Read(paths=folder / f"{name}.parquet", shard_bytes=32 * 2**20) for name in ("repeated", "newer"))
     with Store(folder / "store", runner=LocalRunner(1)) as store:
         kept = store.make(Dedup.model_validate({"corpus": older, **settings})).folder

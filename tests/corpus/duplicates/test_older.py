@@ -133,6 +133,21 @@ def files_of(corpus: Corpus) -> dict[str, bytes]:
     return {name: (corpus.folder / name).read_bytes() for name in corpus.manifest.files}
 
 
+@pytest.mark.parametrize("method", WAYS)
+def test_shards_of_which_nothing_is_left_are_compared_with_like_others(tmp_path: Path, method: str) -> None:
+    how, text = way(tmp_path, method), " ".join(prose(random.Random(18), 400))
+    older = dedup(tmp_path, "old", [{"text": text}] * 6, shard_bytes=3_000, **how)
+    store = Store(tmp_path / "store", runner=Inline())
+    sizes = [len(read_shard(shard)) for shard in store.make(older).shards]
+    assert sizes[0] == 1
+    assert sizes[-1] == 0
+    corpus = store.make(dedup(tmp_path, "new", [{"text": text}] * 2, against=older, **how))
+    assert len(corpus.kept().collect()) == 0
+    assert len(corpus.dropped().collect()) == 2
+    empty = Existing(folder=str(corpus.folder))
+    assert len(store.make(dedup(tmp_path, "new", [{"text": text}], against=empty, **how)).kept().collect()) == 1
+
+
 @pytest.mark.parametrize("method", [way for way in WAYS if way not in ("exact", "near")])
 def test_the_keys_kept_are_those_of_the_texts_kept(tmp_path: Path, method: str) -> None:
     how, chance = way(tmp_path, method), random.Random(17)

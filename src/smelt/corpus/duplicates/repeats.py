@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numba
 import numpy as np
@@ -28,36 +28,29 @@ CHUNK = 100_000
 whole."""
 
 
-class Shared(NamedTuple):
-    """The selected grams of a partition that a document that is decided on shares with another place, group by group,
-    each in the order of the corpus."""
-
-    keys: NDArray[np.uint64]
-    places: NDArray[np.int64]
-    at: NDArray[np.int64]
-    """The symbol of its text at which the gram begins."""
-
-    def part(self, inside: slice) -> Shared:
-        """Some of them."""
-        return Shared(self.keys[inside], self.places[inside], self.at[inside])
+SHARED = np.dtype([("key", np.uint64), ("place", np.int64), ("at", np.int64)])
+"""A selected gram, the place of its document, and the symbol of the text at which it begins."""
+Shared = NDArray[Any]
+"""Group by group of equal keys, each in the order of the corpus."""
 
 
 def shared_grams(layout: Layout, name: str, part: tuple[int, int]) -> Shared:
-    """Those of a partition, of the grams that shards have written as `name`."""
+    """The grams of a partition, of those written as `name`, that a document that is decided on shares with another."""
     keys, places, (at,) = read_keys(layout, name, part, ["at"])
-    order = np.lexsort((at, places, keys))
-    found = Shared(keys[order], places[order], at[order].astype(np.int64))
-    bounds = _bounds(found.keys)
-    matters = (np.diff(bounds) > 1) & (found.places[bounds[1:] - 1] >= layout.first_new)
-    chosen = np.repeat(matters, np.diff(bounds))
-    return Shared(found.keys[chosen], found.places[chosen], found.at[chosen])
+    order = np.argsort(keys, kind="stable")  # they come shard by shard, of each key in the order of the texts
+    bounds = _bounds(keys[order])
+    matters = (np.diff(bounds) > 1) & (places[order[bounds[1:] - 1]] >= layout.first_new)
+    chosen = order[np.repeat(matters, np.diff(bounds))]
+    shared = np.empty(len(chosen), SHARED)
+    shared["key"], shared["place"], shared["at"] = keys[chosen], places[chosen], at[chosen]
+    return shared
 
 
 def find_spans(layout: Layout, shared: Shared, winnowing: Winnowing) -> Spans:
     """What was there before, in symbols, of the documents that are decided on."""
     found = [np.empty(0, SPAN)]
-    for inside in _chunks(shared.keys):
-        spans = _repeats(layout, shared.part(inside), winnowing)
+    for inside in _chunks(shared["key"]):
+        spans = _repeats(layout, shared[inside], winnowing)
         found.append(merge(spans[spans["place"] >= layout.first_new]))
     return merge(np.concatenate(found))
 
@@ -78,9 +71,9 @@ def _chunks(keys: NDArray[np.uint64]) -> Iterator[slice]:
 def _repeats(layout: Layout, shared: Shared, winnowing: Winnowing) -> Spans:
     """The spans of the repeats around some occurrences of grams, given group by group."""
     contexts, low, high = _contexts(layout, shared, winnowing)
-    is_repeat = np.zeros((len(shared.keys), winnowing.window + 2), np.uint8)  # a column of nothing before and behind
-    places, at = shared.places, shared.at
-    mark_repeats(_bounds(shared.keys), contexts, low, high, places, at, winnowing.length, is_repeat)
+    is_repeat = np.zeros((len(shared), winnowing.window + 2), np.uint8)  # a column of nothing before and behind
+    places, at = (np.ascontiguousarray(shared[name]) for name in ("place", "at"))
+    mark_repeats(_bounds(shared["key"]), contexts, low, high, places, at, winnowing.length, is_repeat)
     edges = np.diff(is_repeat.astype(np.int8), axis=1)
     rows, first = np.nonzero(edges == 1)
     _, behind = np.nonzero(edges == -1)
@@ -95,16 +88,16 @@ def _contexts(
     layout: Layout, shared: Shared, winnowing: Winnowing
 ) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
     """The symbols around grams anywhere in the corpora: (m, context), of which those from `low` to `high` are text."""
-    order = np.argsort(shared.places, kind="stable")
-    spread = layout.spread(shared.places[order])
-    size = len(shared.places)
+    order = np.argsort(shared["place"], kind="stable")
+    spread = layout.spread(shared["place"][order])
+    size = len(shared)
     contexts = np.zeros((size, winnowing.context), layout.load(spread[0][0], "symbols").dtype)
     low, high = np.empty(size, np.int64), np.empty(size, np.int64)
     for number, inside in spread:
         which = order[inside]
         values, offsets = layout.load(number, "symbols"), np.asarray(layout.load(number, "offsets"))
-        rows = shared.places[which] - layout.starts[number]
-        copy_contexts(values, offsets, rows, shared.at[which], winnowing.window - 1, which, contexts, low, high)
+        rows = shared["place"][which] - layout.starts[number]
+        copy_contexts(values, offsets, rows, shared["at"][which], winnowing.window - 1, which, contexts, low, high)
     return contexts, low, high
 
 

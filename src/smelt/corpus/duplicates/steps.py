@@ -200,11 +200,11 @@ class Dedup(Step[Corpus]):
         stretches = substring.Stretches(self.length or LENGTH[self.unit], tokenizer)
         keying = partial(substring.key_shard, layout=layout, stretches=stretches)
         parts = partitions_of(work.map(keying, range(len(layout.shards)), label="key", cost=layout.bytes))
-        if layout.n_old:
-            work.map(partial(substring.meet, layout=layout, stretches=stretches), parts, label="meet")
-            fetching = partial(substring.fetch_shard, layout=layout, stretches=stretches, n_partitions=len(parts))
-            work.map(fetching, layout.old, label="fetch", cost=layout.bytes)
-        work.map(partial(substring.find_repeats, layout=layout, stretches=stretches), parts, label="repeats")
+        work.map(partial(substring.meet, layout=layout, stretches=stretches), parts, label="meet")
+        fetching = partial(substring.fetch_shard, layout=layout, stretches=stretches, n_partitions=len(parts))
+        work.map(fetching, layout.old, label="fetch", cost=layout.bytes)
+        finding = partial(substring.find_repeats, layout=layout, stretches=stretches)
+        work.map(finding, range(len(parts)), label="repeats")
         return stretches, len(parts)
 
 

@@ -10,8 +10,8 @@ work is cut into partitions: all occurrences of `length` symbols share a selecte
 that holds all occurrences of its grams decides on its own (repeats.py):
 
     key      a shard      the selected grams, and the symbols of what is decided on
-    meet     a partition  documents of older corpora that share a gram with one that is decided on
-    fetch    a shard      the symbols of those: no other text of an older corpus is looked at
+    meet     a partition  the grams that a document that is decided on shares with another
+    fetch    a shard      of an older corpus, the symbols of documents that met one: no other text of it is looked at
     repeats  a partition  the spans of what was there before
     cut      a shard      the union of spans: passages.py
 """
@@ -28,7 +28,7 @@ from pydantic import JsonValue
 
 from smelt.core.shards import file_digest
 from smelt.corpus.corpus import read_rows, read_shard
-from smelt.corpus.duplicates.partitions import Layout, met_rows, save
+from smelt.corpus.duplicates.partitions import Layout, load, met_rows, save
 from smelt.corpus.duplicates.passages import save_table
 from smelt.corpus.duplicates.repeats import find_spans, shared_grams
 from smelt.corpus.duplicates.signatures import kept_keys
@@ -99,12 +99,13 @@ def key_shard(number: int, *, layout: Layout, stretches: Stretches) -> int:
 
 
 def meet(part: tuple[int, int], *, layout: Layout, stretches: Stretches) -> int:
-    """Writes the documents of older corpora that share a gram of a partition with one that is decided on; gives how
-    many."""
-    places = np.unique(shared_grams(layout, stretches.method, part).places)
-    met = places[places < layout.first_new]
-    save(layout.part(part[0], "met.npy"), met)
-    return len(met)
+    """Writes the grams of a partition that documents that are decided on share with others, and which documents of
+    older corpora those are; gives how many grams."""
+    shared = shared_grams(layout, stretches.method, part)
+    places = np.unique(shared["place"])
+    save(layout.part(part[0], "shared.npy"), shared)
+    save(layout.part(part[0], "met.npy"), places[places < layout.first_new])
+    return len(shared)
 
 
 def fetch_shard(number: int, *, layout: Layout, stretches: Stretches, n_partitions: int) -> int:
@@ -118,8 +119,8 @@ def fetch_shard(number: int, *, layout: Layout, stretches: Stretches, n_partitio
     return len(met)
 
 
-def find_repeats(part: tuple[int, int], *, layout: Layout, stretches: Stretches) -> int:
+def find_repeats(partition: int, *, layout: Layout, stretches: Stretches) -> int:
     """Writes the spans of a partition's repeats in documents that are decided on, in symbols; gives how many."""
-    spans = find_spans(layout, shared_grams(layout, stretches.method, part), Winnowing(stretches.length))
-    save(layout.part(part[0], "spans.npy"), spans)
+    spans = find_spans(layout, load(layout.part(partition, "shared.npy")), Winnowing(stretches.length))
+    save(layout.part(partition, "spans.npy"), spans)
     return len(spans)
