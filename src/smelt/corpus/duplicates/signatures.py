@@ -5,7 +5,8 @@ signatures/00000.parquet     of the kept documents of the shard of that name:
     exact, near              content (the key of exact.py as two 64-bit numbers, 0 where there is no word), length (in
                              characters), bands (64 bits each; near only): some 150 bytes a document
     lines, paragraphs        key, row (of the document), start, end: of each that is long enough
-    substring                key, row, at: of each selected gram, one in about `length` / 4 symbols
+    substring                key, row, at: of each selected gram, one in about `length` / 4 symbols; nearly half as
+                             many bytes as the documents take
 
 Signatures of other settings are of no use: they are made anew from the texts.
 """
