@@ -5,18 +5,19 @@ from __future__ import annotations
 from contextlib import ExitStack
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Annotated, ClassVar, cast
 
 import numpy as np
 import polars as pl
 from annotated_types import Ge, Gt
-from pydantic import BeforeValidator, JsonValue, ValidationInfo
+from pydantic import BeforeValidator, JsonValue
 
 from smelt.core.artifact import Artifact, Counts
 from smelt.core.shards import file_digest, link_whole, write_whole
 from smelt.core.step import RUNTIME, Estimate, Sizes, Step
 from smelt.core.work import Work
 from smelt.corpus.corpus import Corpus, read_shard
+from smelt.corpus.duplicates.steps import absolute_path
 from smelt.corpus.duplicates.tokens import load_tokenizer
 from smelt.errors import EmptyResult, InputError
 from smelt.tokens.tokenizer import (
@@ -82,13 +83,6 @@ class TrainTokenizer(Step[Tokenizer]):
         return Estimate(core_seconds=sample / TRAIN_BYTES_PER_SECOND, counts={"vocab": self.vocab})
 
 
-def _absolute(path: object, info: ValidationInfo) -> object:
-    if not isinstance(path, str | Path):
-        return path
-    folder = Path((cast("dict[str, Any]", info.context) or {}).get("folder", "."))
-    return str(folder.absolute() / Path(path).expanduser())
-
-
 class ExistingTokenizer(Step[Tokenizer]):
     """A tokenizer that stands in a file: what an earlier recipe trained, or any `tokenizer.json` of Hugging Face.
 
@@ -98,7 +92,7 @@ class ExistingTokenizer(Step[Tokenizer]):
     step: ClassVar[str] = "existing-tokenizer"
     makes: ClassVar[type[Artifact]] = Tokenizer
 
-    path: Annotated[str, BeforeValidator(_absolute), RUNTIME]
+    path: Annotated[str, BeforeValidator(absolute_path), RUNTIME]
     """The file, or the folder that holds it as `tokenizer.json`. Without the token `<|end|>` no corpus can be encoded
     with it, but tokens can be counted and compared."""
 

@@ -208,11 +208,12 @@ class Dedup(Step[Corpus]):
         return stretches, len(parts)
 
 
-def _absolute(folder: object, info: ValidationInfo) -> object:
-    if not isinstance(folder, str | Path):
-        return folder
+def absolute_path(path: object, info: ValidationInfo) -> object:
+    """A relative path as it is meant: from the recipe's folder, else from the working directory."""
+    if not isinstance(path, str | Path):
+        return path
     context: dict[str, Any] = info.context or {}
-    return str(Path(context.get("folder", ".")).absolute() / Path(folder).expanduser())
+    return str(Path(context.get("folder", ".")).absolute() / Path(path).expanduser())
 
 
 class Existing(Step[Corpus]):
@@ -224,7 +225,7 @@ class Existing(Step[Corpus]):
     step: ClassVar[str] = "existing"
     makes: ClassVar[type[Artifact]] = Corpus
 
-    folder: Annotated[str, BeforeValidator(_absolute), RUNTIME]
+    folder: Annotated[str, BeforeValidator(absolute_path), RUNTIME]
     """The folder, with `kept` in it."""
 
     def files(self) -> list[Path]:
