@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -25,12 +27,16 @@ from smelt.core.local import LocalRunner
 from smelt.core.store import Store
 from smelt.corpus.corpus import Corpus
 from smelt.corpus.duplicates.normalise import normalise
-from smelt.corpus.duplicates.steps import Dedup
+from smelt.corpus.duplicates.signatures import SIGNATURES
+from smelt.corpus.duplicates.steps import Dedup, Existing
 from smelt.corpus.steps import Curate, Read
+from smelt.tokens.steps import ExistingTokenizer
+from smelt.tokens.tokenizer import save_bpe, train_bpe
 
 JACCARD = 0.8
 MOST = 6_000
 """Documents of a corpus that are compared all with all."""
+VOCAB = 8_192
 REPEATED_BYTES = 100_000_000
 EDIT = 0.5
 """The share of copies that are edited; of those, a word in a hundred."""
@@ -45,10 +51,24 @@ def measure_duplicates() -> Iterator[Figure]:
         yield Figure(f"near recall, {about}", recall, "", ">= 0.97")
     with tempfile.TemporaryDirectory() as folder:
         write_repeated(Path(folder) / "repeated.parquet", REPEATED_BYTES)
-        for method in ("exact", "near", "lines", "paragraphs", "substring"):
-            rate, memory = step_rate(Path(folder), method)
-            yield Figure(f"{method}, half of 100 MB copies with edits", rate, "MB/s", "")
-            yield Figure(f"{method}, peak memory of one worker and the run", memory, "GB", "")
+        save_bpe(train_bpe(english(2_000_000) + chinese(2_000_000), vocab=VOCAB), Path(folder) / "tokenizer.json")
+        for name, settings in methods(Path(folder)):
+            rate, memory = step_rate(Path(folder), settings)
+            yield Figure(f"{name}, half of 100 MB copies with edits", rate, "MB/s", "")
+            yield Figure(f"{name}, peak memory of one worker and the run", memory, "GB", "")
+        write_repeated(Path(folder) / "newer.parquet", REPEATED_BYTES // 10)
+        for name, settings in methods(Path(folder)):
+            kept, bare = seconds_against(Path(folder), settings)
+            what = f"{name}, 10 MB against 100 MB that kept its signatures"
+            yield Figure(what, kept, "CPU s", "", {"that kept none": bare})
+
+
+def methods(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The methods and their settings; the last by the tokenizer in the folder."""
+    for method in ("exact", "near", "lines", "paragraphs", "substring"):
+        yield method, {"method": method}
+    tokenizer = ExistingTokenizer(path=str(folder))
+    yield "substring of tokens", {"method": "substring", "unit": "tokens", "tokenizer": tokenizer}
 
 
 def real_texts() -> Iterator[tuple[str, list[str]]]:
@@ -127,13 +147,27 @@ def write_repeated(path: Path, n_bytes: int) -> None:
     pl.DataFrame({"text": texts}).write_parquet(path, row_group_size=1_024)
 
 
-def step_rate(folder: Path, method: str) -> tuple[float, float]:
+def step_rate(folder: Path, settings: Mapping[str, Any]) -> tuple[float, float]:
     """Megabytes of text a CPU-second, and the most memory held, in GB; in one worker."""
     raw = Read(paths=folder / "repeated.parquet", shard_bytes=32 * 2**20)
     with Store(folder / "store", runner=LocalRunner(1)) as store:
         n_bytes = int(str(store.make(raw).manifest.counts["bytes"]))
-        made: Corpus = store.make(Dedup.model_validate({"corpus": raw, "method": method}))
+        made: Corpus = store.make(Dedup.model_validate({"corpus": raw, **settings}))
         return n_bytes / 1e6 / made.manifest.cpu_seconds, made.manifest.peak_memory_bytes / 1e9
+
+
+def seconds_against(folder: Path, settings: Mapping[str, Any]) -> tuple[float, float]:
+    """CPU-seconds of a corpus against an older one that kept its signatures, and against its documents alone."""
+    older, newer = (Read(paths=folder / f"{name}.parquet", shard_bytes=32 * 2**20) for name in ("repeated", "newer"))
+    with Store(folder / "store", runner=LocalRunner(1)) as store:
+        kept = store.make(Dedup.model_validate({"corpus": older, **settings})).folder
+        bare = folder / f"bare-{len(list(folder.iterdir()))}"
+        shutil.copytree(kept, bare, ignore=shutil.ignore_patterns(SIGNATURES))
+        made = [
+            store.make(Dedup.model_validate({"corpus": newer, "against": Existing(folder=str(against)), **settings}))
+            for against in (kept, bare)
+        ]
+        return made[0].manifest.cpu_seconds, made[1].manifest.cpu_seconds
 
 
 def _edited(text: str, chance: random.Random) -> str:

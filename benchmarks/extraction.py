@@ -6,21 +6,18 @@ without it that is done here, which takes half an hour). Metadata and payloads a
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
-import zstandard
 from training.extraction.__main__ import HELD_OUT_MODEL, fit_judged, read_pages
 from training.extraction.gold import GoldPage, gold_pages, word_f1
 
 from benchmarks.figures import Figure
-from benchmarks.samples import SHARED
+from benchmarks.samples import SHARED, crawled, rows
 from smelt.corpus.document import Document, as_batch
 
 WANTED = {"best": (">= 0.855", ">= 200"), "fast": (">= 0.84", ">= 400")}
@@ -110,8 +107,8 @@ def standard_error(values: Sequence[float]) -> float:
 
 def snippets() -> Iterator[Figure]:
     """Of pages in some 30 languages, snippets that must appear and that must not (data/web)."""
-    gold = {row["id"]: row for row in rows(SHARED / "web/gold.jsonl.zst") if row["kind"] == "snippets"}
-    pages = [(gold[row_id], html) for row_id, html in crawl(SHARED / "web") if row_id in gold]
+    gold = {str(row["id"]): row for row in rows(SHARED / "web/gold.jsonl.zst") if row["kind"] == "snippets"}
+    pages = [(gold[str(about["id"])], page.text) for about, page in crawled() if about["id"] in gold]
     for what, name, wanted in (("must contain", "must_contain", ">"), ("must not contain", "must_not_contain", "<")):
         found = {mode: share(pages, mode, name) for mode in (*WANTED, *PEERS)}
         yield Figure(f"snippets found that a text {what}, best", found.pop("best"), "", wanted, found)
@@ -133,21 +130,3 @@ def share(pages: Sequence[tuple[dict[str, list[str]], str]], mode: str, name: st
 def squeeze(text: str) -> str:
     """A text without white space: snippets run over lines."""
     return re.sub(r"\s+", "", text)
-
-
-def rows(path: Path) -> list[dict[str, object]]:
-    """The rows of a JSONL.zst file."""
-    with path.open("rb") as file:
-        return [json.loads(line) for line in zstandard.ZstdDecompressor().stream_reader(file).read().splitlines()]
-
-
-def crawl(folder: Path) -> Iterator[tuple[str, str]]:
-    """The id and the HTML of every page of data/web."""
-    from smelt.corpus.collect.reading import Reading
-    from smelt.corpus.collect.sources import expand
-    from smelt.corpus.collect.warc import warc_documents
-
-    ids = {row["warc_offset"]: str(row["id"]) for row in rows(folder / "pages.jsonl.zst")}
-    for file in expand([str(folder / "crawl.warc.gz")]):
-        for document in warc_documents(file, Reading(max_record=1 << 26)):
-            yield ids.get(int(document.id.rpartition("#")[2]), ""), document.text

@@ -23,7 +23,7 @@ from pathlib import Path
 import polars as pl
 
 from benchmarks.figures import Figure
-from benchmarks.samples import SHARED, chinese, english, rows
+from benchmarks.samples import SHARED, chinese, crawled, english, rows
 from benchmarks.wrappings import PACKINGS, wrapped
 from smelt.corpus import ops
 from smelt.corpus.collect.formats import read_documents
@@ -169,10 +169,9 @@ def seeds(pages: Sequence[str], texts: Sequence[str]) -> list[tuple[str, bytes]]
 
 def real_pages(n: int = 300) -> list[str]:
     """Pages of the crawl and of the gold set, in turn."""
-    [crawl] = expand([str(SHARED / "web/crawl.warc.gz")])
-    crawled = [document.text for document in read_documents(crawl, Reading(max_record=MAX_RECORD))]
+    pages = [page.text for _, page in crawled()]
     gold = [str(row["html"]) for row in rows(SHARED / "web_gold/wcxb_dev.jsonl.zst")]
-    every = [page for page in crawled[:: len(crawled) // (n // 2)] + gold[:: len(gold) // (n // 2)] if page]
+    every = [page for page in pages[:: len(pages) // (n // 2)] + gold[:: len(gold) // (n // 2)] if page]
     return [page for page in every if len(page) < 1_000_000][:n]
 
 

@@ -26,7 +26,7 @@ from typing import NamedTuple
 import polars as pl
 
 from benchmarks.figures import Figure
-from benchmarks.samples import SHARED, megabytes_per_second, rows, size
+from benchmarks.samples import SHARED, crawled, megabytes_per_second, rows, size
 
 DOCUMENTS_A_FILE = 150
 CAPTIONS = 300
@@ -98,18 +98,12 @@ def _peers() -> dict[str, Identifier]:
 
 def _pages() -> Iterator[Labelled]:
     """The crawl's main texts; machine-written blogs left out, being one language and alike."""
-    from smelt.corpus.collect.reading import Reading
-    from smelt.corpus.collect.sources import expand
-    from smelt.corpus.collect.warc import warc_documents
     from smelt.corpus.document import as_batch
     from smelt.corpus.extract.extract import Extract
 
-    known = {f"crawl.warc.gz#{row['warc_offset']}": row for row in rows(SHARED / "web/pages.jsonl.zst")}
-    [file] = expand((str(SHARED / "web/crawl.warc.gz"),))
-    pages = [
-        page for page in warc_documents(file, Reading(max_record=2**26)) if known[page.id]["source"] != MACHINE_WRITTEN
-    ]
-    kept = Extract().apply(as_batch(pages)).filter(pl.col("drop").is_null())
+    pages = [(about, page) for about, page in crawled() if about["source"] != MACHINE_WRITTEN]
+    known = {page.id: about for about, page in pages}
+    kept = Extract().apply(as_batch(page for _, page in pages)).filter(pl.col("drop").is_null())
     for document, text in kept.select("id", "text").rows():
         kind, language = _declared(known[document])
         if language:

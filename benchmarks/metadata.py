@@ -8,8 +8,6 @@ are those of data/web_gold (reviewed by people) and of data/web (from the tests 
 from __future__ import annotations
 
 import html as entities
-import io
-import json
 import re
 import time
 import unicodedata
@@ -17,10 +15,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-import zstandard
-
 from benchmarks.figures import Figure
-from benchmarks.samples import SHARED, rows
+from benchmarks.samples import SHARED, crawled, rows
 
 Answers = Mapping[str, str | None]
 FIELDS = ("title", "author", "date")
@@ -57,20 +53,14 @@ def measure_metadata() -> Iterator[Figure]:
 
 def reviewed_pages() -> Iterator[Page]:
     """The pages of WCXB's development split."""
-    path = SHARED / "web_gold/wcxb_dev.jsonl.zst"
-    with path.open("rb") as file, zstandard.ZstdDecompressor(max_window_size=2**28).stream_reader(file) as stream:
-        for line in io.TextIOWrapper(stream, "utf-8"):
-            row = json.loads(line)
-            gold = {"title": row["title"], "author": row["author"], "date": row["publish_date"]}
-            yield Page(row["html"], row["url"] or None, gold, row["main_content"])
+    for row in rows(SHARED / "web_gold/wcxb_dev.jsonl.zst"):
+        said = {name: str(value) if value else None for name, value in row.items()}
+        gold = {"title": said["title"], "author": said["author"], "date": said["publish_date"]}
+        yield Page(str(row["html"]), said["url"], gold, said["main_content"])
 
 
 def tested_pages() -> Iterator[Page]:
     """The pages of the crawl of which a title, author or date is known."""
-    from smelt.corpus.collect.formats import read_documents
-    from smelt.corpus.collect.reading import Reading
-    from smelt.corpus.collect.sources import expand
-
     gold: dict[object, dict[str, str | None]] = {}
     for row in rows(SHARED / "web/gold.jsonl.zst"):
         if row["kind"] in ("snippets", "date"):
@@ -78,13 +68,11 @@ def tested_pages() -> Iterator[Page]:
             if row["kind"] == "snippets":  # their dates are not held against, as those of kind "date" are
                 known.pop("date", None)
             gold.setdefault(row["id"], {}).update(known)
-    ids = {str(row["warc_offset"]): row["id"] for row in rows(SHARED / "web/pages.jsonl.zst")}
-    for file in expand([str(SHARED / "web/crawl.warc.gz")]):
-        for document in read_documents(file, Reading(max_record=1 << 26)):
-            known = gold.get(ids[document.id.rpartition("#")[2]])
-            if known:
-                url = None if "unknown.invalid" in (document.url or "") else document.url
-                yield Page(document.text, url, known)
+    for about, page in crawled():
+        known = gold.get(about["id"])
+        if known:
+            url = None if "unknown.invalid" in (page.url or "") else page.url
+            yield Page(page.text, url, known)
 
 
 def _run(read: Callable[[Page], Answers], pages: list[Page]) -> tuple[list[Answers], float]:

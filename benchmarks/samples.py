@@ -10,7 +10,14 @@ from pathlib import Path
 
 import zstandard
 
+from smelt.corpus.collect.reading import Reading
+from smelt.corpus.collect.sources import expand
+from smelt.corpus.collect.warc import warc_documents
+from smelt.corpus.document import Document
+
 SHARED = Path(__file__).parents[2] / "shared/data"
+MAX_RECORD = 2**26
+"""As the step `read` has it."""
 REPEATS = 3
 """Runs of a measurement; the best counts, since all that disturbs one makes it slower."""
 
@@ -29,6 +36,14 @@ def rows(path: Path) -> Iterator[dict[str, object]]:
     """The rows of a JSONL file packed with zstd."""
     with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
         yield from (json.loads(line) for line in io.TextIOWrapper(stream, "utf-8"))
+
+
+def crawled() -> Iterator[tuple[dict[str, object], Document]]:
+    """The pages of data/web: what is known of each (a row of its pages.jsonl.zst), and the page as it was read."""
+    known = {f"crawl.warc.gz#{row['warc_offset']}": row for row in rows(SHARED / "web/pages.jsonl.zst")}
+    [file] = expand((str(SHARED / "web/crawl.warc.gz"),))
+    for page in warc_documents(file, Reading(max_record=MAX_RECORD)):
+        yield known[page.id], page
 
 
 def size(texts: Sequence[str]) -> int:

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import models, pre_tokenizers
 
 from smelt.tokens import encoder
 from smelt.tokens.encoder import Encoder
@@ -57,3 +59,12 @@ def test_where_the_two_differ_the_reference_counts(saved: Path, monkeypatch: pyt
     wary = Encoder(saved)
     assert wary.differs == encoder.HARD_TEXTS[0]
     assert np.array_equal(wary.encode_batch(["To be"])[0], encode(load_bpe(saved), "To be"))
+
+
+def test_a_tokenizer_that_gigatoken_cannot_read_is_encoded_by_the_reference(tmp_path: Path) -> None:
+    words = tokenizers.Tokenizer(models.WordLevel({"[UNK]": 0, "to": 1, "be": 2, END: 3}, unk_token="[UNK]"))
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    words.save(str(tmp_path / "words.json"))
+    plain = Encoder(tmp_path / "words.json")
+    assert [ids.tolist() for ids in plain.encode_batch(["to be or", ""])] == [[1, 2, 0], []]
+    assert plain.end == 3

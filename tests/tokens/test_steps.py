@@ -13,7 +13,7 @@ from smelt.core.store import Store
 from smelt.core.work import Inline, Work
 from smelt.corpus.corpus import Corpus
 from smelt.errors import EmptyResult, InputError
-from smelt.tokens.steps import Tokenize, TrainTokenizer
+from smelt.tokens.steps import ExistingTokenizer, Tokenize, TrainTokenizer
 from smelt.tokens.tokens import Tokens
 
 WORDS = [
@@ -145,3 +145,32 @@ def test_a_corpus_without_splits_is_refused(tokenize: Callable[[Given], Tokens])
 def test_an_empty_split_is_refused(tokenize: Callable[[Given], Tokens], only: str, missing: str) -> None:
     with pytest.raises(EmptyResult, match=missing):
         tokenize(Given(only=only))
+
+
+def test_a_tokenizer_that_stands_in_a_file_makes_the_tokens_it_made_before(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store", runner=Inline())
+    trained = store.make(TrainTokenizer(corpus=Given(), vocab=300))
+    by_file, by_folder = (ExistingTokenizer(path=str(path)) for path in (trained.path, trained.folder))
+    assert by_file.fingerprint == by_folder.fingerprint
+    assert store.make(by_file).manifest.counts == {"vocab": trained.vocab}
+    before = store.make(Tokenize(corpus=Given(), tokenizer=TrainTokenizer(corpus=Given(), vocab=300)))
+    again = store.make(Tokenize(corpus=Given(), tokenizer=by_folder))
+    assert content(again)[0] == content(before)[0]
+
+
+def test_a_tokenizer_is_told_by_what_is_in_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    path.write_text("one")
+    before = ExistingTokenizer(path=str(path)).fingerprint
+    path.write_text("other")
+    assert ExistingTokenizer(path=str(path)).fingerprint != before
+    with pytest.raises(InputError, match="is no tokenizer"):
+        _ = ExistingTokenizer(path=str(tmp_path / "nowhere")).fingerprint
+
+
+def test_a_tokenizer_that_cannot_end_a_document_encodes_no_corpus(tmp_path: Path) -> None:
+    bpe = tokenizers.Tokenizer(tokenizers.models.BPE({"a": 0}, []))
+    bpe.save(str(tmp_path / "tokenizer.json"))
+    step = Tokenize(corpus=Given(), tokenizer=ExistingTokenizer(path=str(tmp_path)))
+    with pytest.raises(InputError, match=r"has no token <\|end\|>"):
+        Store(tmp_path / "store", runner=Inline()).make(step)

@@ -61,11 +61,17 @@ def dedup(
     minhash: Annotated[str | None, typer.Option(help="near: derived from --jaccard, or fineweb.")] = None,
     key: Annotated[list[str] | None, typer.Option(help="exact: text or url; again for either.")] = None,
     min_bytes: Annotated[
-        str | None,
-        typer.Option(help="The shortest text that is cut out (24; substring: 200)."),
+        str | None, typer.Option(help="lines, paragraphs: the shortest text that is cut out (24).")
     ] = None,
     min_documents: Annotated[
         int | None, typer.Option(help="lines, paragraphs: in how many documents one must stand (2).")
+    ] = None,
+    length: Annotated[
+        int | None, typer.Option(help="substring: the shortest that is cut out (200 bytes, 50 tokens).")
+    ] = None,
+    unit: Annotated[str | None, typer.Option(help="substring: of bytes or tokens.")] = None,
+    tokenizer: Annotated[
+        Path | None, typer.Option(help="substring: whose tokens; a tokenizer.json or a folder with one.")
     ] = None,
     against: Annotated[
         list[str] | None,
@@ -81,15 +87,21 @@ def dedup(
     from smelt.corpus.duplicates.steps import Dedup
     from smelt.corpus.steps import Read
 
-    given = {
+    given: dict[str, object] = {
         "jaccard": jaccard,
         "minhash": minhash,
         "min_bytes": min_bytes,
         "min_documents": min_documents,
         "keys": key,
+        "length": length,
+        "unit": unit,
     }
     settings = {name: value for name, value in given.items() if value is not None}
     older = tuple(corpus_of(path) for path in against or ())
+    if tokenizer is not None:
+        from smelt.tokens.steps import ExistingTokenizer
+
+        settings["tokenizer"] = ExistingTokenizer(path=str(tokenizer))
     with named("dedup"):
         corpus = Read(paths=inputs_of(inputs))
         step = Dedup.model_validate({"corpus": corpus, "method": method, "against": older, **settings})

@@ -12,7 +12,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from smelt.core.artifact import Artifact, Trace
 from smelt.core.shards import read_json, write_json, write_whole
@@ -88,6 +92,19 @@ def read_shard(path: Path, columns: Sequence[str] | None = None) -> pl.DataFrame
     """The rows of a shard."""
     frame = scan_shards([path])
     return (frame if columns is None else frame.select(columns)).collect()
+
+
+def read_rows(path: Path, rows: NDArray[np.int64], columns: Sequence[str]) -> pl.DataFrame:
+    """Some rows of a shard, in ascending order; blocks that have none of them are not unpacked."""
+    with pq.ParquetFile(path) as file:
+        sizes = [file.metadata.row_group(block).num_rows for block in range(file.num_row_groups)]
+        bounds = np.cumsum([0, *sizes])
+        cuts = np.searchsorted(rows, bounds)
+        blocks = [block for block in range(len(sizes)) if cuts[block + 1] > cuts[block]]
+        inside = [rows[cuts[block] : cuts[block + 1]] - bounds[block] for block in blocks]
+        found = [file.read_row_group(block, list(columns)).take(own) for block, own in zip(blocks, inside, strict=True)]
+        table = pa.concat_tables([file.schema_arrow.empty_table().select(list(columns)), *found])
+    return cast("pl.DataFrame", pl.from_arrow(table))
 
 
 def write_shard(folder: Path, name: str, batch: pl.DataFrame) -> None:

@@ -44,9 +44,9 @@ class Encoder:
 
     def __init__(self, path: Path) -> None:
         self._reference = load_bpe(path)
-        self._fast: gigatoken.Tokenizer | None = _load(path)
         self.end = end_id(self._reference)
         """The id of `END`."""
+        self._fast: gigatoken.Tokenizer | None = _load(path)
         self.differs: str | None = None
         """The first text on which the two differed; None as long as there is none."""
         self.encode_batch(HARD_TEXTS, check_every=1)
@@ -70,7 +70,13 @@ class Encoder:
         return np.asarray(self._fast.encode(text)).tolist() == encode(self._reference, text)
 
 
-def _load(path: Path) -> gigatoken.Tokenizer:
-    """gigatoken's tokenizer; special tokens are left out of it, so that spelled out in a text they stay text."""
+def _load(path: Path) -> gigatoken.Tokenizer | None:
+    """gigatoken's tokenizer; special tokens are left out of it, so that spelled out in a text they stay text.
+
+    None where it is of a kind that only the reference reads: smelt trains none such, others do.
+    """
     described = json.loads(path.read_bytes())
-    return gigatoken.Tokenizer.from_json(json.dumps({**described, "added_tokens": []}))
+    try:
+        return gigatoken.Tokenizer.from_json(json.dumps({**described, "added_tokens": []}))
+    except (RuntimeError, ValueError):
+        return None

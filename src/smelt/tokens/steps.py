@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, cast
 import numpy as np
 import polars as pl
 from annotated_types import Ge, Gt
-from pydantic import JsonValue
+from pydantic import BeforeValidator, JsonValue
 
 from smelt.core.artifact import Artifact, Counts
-from smelt.core.shards import write_whole
-from smelt.core.step import Estimate, Sizes, Step
+from smelt.core.shards import file_digest, link_whole, write_whole
+from smelt.core.step import RUNTIME, Estimate, Sizes, Step
 from smelt.core.work import Work
 from smelt.corpus.corpus import Corpus, read_shard
+from smelt.corpus.duplicates.steps import absolute_path
+from smelt.corpus.duplicates.tokens import load_tokenizer
 from smelt.errors import EmptyResult, InputError
 from smelt.tokens.tokenizer import (
     SMALLEST_VOCAB,
@@ -79,6 +81,39 @@ class TrainTokenizer(Step[Tokenizer]):
         """Training takes time in proportion to the sample."""
         sample = min(self.sample_bytes, sizes.number(self.corpus, "bytes"))
         return Estimate(core_seconds=sample / TRAIN_BYTES_PER_SECOND, counts={"vocab": self.vocab})
+
+
+class ExistingTokenizer(Step[Tokenizer]):
+    """A tokenizer that stands in a file: what an earlier recipe trained, or any `tokenizer.json` of Hugging Face.
+
+    It is told by the contents of the file.
+    """
+
+    step: ClassVar[str] = "existing-tokenizer"
+    makes: ClassVar[type[Artifact]] = Tokenizer
+
+    path: Annotated[str, BeforeValidator(absolute_path), RUNTIME]
+    """The file, or the folder that holds it as `tokenizer.json`. Without the token `<|end|>` no corpus can be encoded
+    with it, but tokens can be counted and compared."""
+
+    @property
+    def file(self) -> Path:
+        """The file; `InputError` where there is none."""
+        path = Path(self.path)
+        found = path / "tokenizer.json" if path.is_dir() else path
+        if not found.is_file():
+            raise InputError(where=self.path, what="is no tokenizer", expected="a tokenizer.json, or a folder with one")
+        return found
+
+    def extra_identity(self) -> dict[str, JsonValue]:
+        """The contents of the file."""
+        return {"digest": file_digest(self.file)}
+
+    def make(self, work: Work) -> Counts:
+        """Links the file."""
+        vocab = load_tokenizer(self.file).tokenizer.get_vocab_size()
+        link_whole(self.file, work.folder / "tokenizer.json")
+        return {"vocab": vocab}
 
 
 class Tokenize(Step[Tokens]):

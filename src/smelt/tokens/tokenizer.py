@@ -20,6 +20,7 @@ from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from smelt.core.artifact import Artifact
 from smelt.core.shards import write_whole
+from smelt.errors import InputError
 
 END = "<|end|>"
 """The one special token: closes every document."""
@@ -77,9 +78,10 @@ def load_bpe(path: Path) -> tokenizers.Tokenizer:
 
 
 def end_id(bpe: tokenizers.Tokenizer) -> int:
-    """The id of `END`."""
+    """The id of `END`; `InputError` where there is none, since nothing else would part documents."""
     found = bpe.token_to_id(END)
-    assert found is not None, "smelt trains no tokenizer without it"
+    if found is None:
+        raise InputError(where="tokenizer", what=f"has no token {END}", expected="one that smelt trained")
     return found
 
 

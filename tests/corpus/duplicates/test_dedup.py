@@ -1,64 +1,24 @@
-"""Each method as a step: what it drops or cuts, beside older corpora too, and after any number of kills."""
+"""Each method as a step: what it drops or cuts, for any shards and partitions, and after any number of kills."""
 
 from __future__ import annotations
 
 import json
 import random
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
 from pydantic import ValidationError
 
+from duplicate_texts import WAYS, Row, dedup, family, make, mixture, prose, read, reasons, texts, way
 from pipeline_runs import artifact_bytes, kill_while_running, ray_cluster, smelt
 from smelt.core.recipe import Recipe
 from smelt.core.store import Store
 from smelt.core.work import Inline
 from smelt.corpus.corpus import Corpus
-from smelt.corpus.duplicates import documents, partitions, signatures
-from smelt.corpus.duplicates.steps import Dedup, Existing
-from smelt.corpus.steps import Read
-from smelt.errors import InputError
-
-METHODS = ("exact", "near", "lines", "paragraphs", "substring")
-Row = dict[str, Any]
-
-
-def prose(chance: random.Random, n_words: int = 120) -> list[str]:
-    return ["".join(chance.choices("abcdefghijklmnop", k=chance.randrange(2, 9))) for _ in range(n_words)]
-
-
-def family(chance: random.Random, size: int) -> list[str]:
-    """A text and versions of it with one word replaced: .92 of their shingles are the text's own."""
-    trunk = prose(chance)
-    return [" ".join([*trunk[:10], f"version{n}", *trunk[11:]]) if n else " ".join(trunk) for n in range(size)]
-
-
-def read(folder: Path, name: str, rows: Sequence[Row], *, shard_bytes: int = 1 << 26) -> Read:
-    path = folder / f"{name}.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return Read(paths=path, identify="content", shard_bytes=shard_bytes)
-
-
-def make(folder: Path, name: str, rows: Sequence[Row], **settings: Any) -> Corpus:
-    return Store(folder / "store", runner=Inline()).make(dedup(folder, name, rows, **settings))
-
-
-def dedup(folder: Path, name: str, rows: Sequence[Row], *, shard_bytes: int = 1 << 26, **settings: Any) -> Dedup:
-    return Dedup.model_validate({"corpus": read(folder, name, rows, shard_bytes=shard_bytes), **settings})
-
-
-def texts(corpus: Corpus) -> list[str]:
-    return corpus.kept().collect()["text"].to_list()
-
-
-def reasons(corpus: Corpus) -> dict[str, str]:
-    rows = corpus.dropped().collect().to_dicts()
-    return {row["id"]: row["drop"]["reason"] for row in rows}
-
+from smelt.corpus.duplicates import documents, partitions
+from smelt.corpus.duplicates.steps import Dedup
 
 # ---- whole documents
 
@@ -176,100 +136,6 @@ def test_cluster_and_split_of_an_earlier_deduplication_stay(tmp_path: Path) -> N
     assert after.select("id", "cluster", "split").equals(before.select("id", "cluster", "split"))
 
 
-# ---- older corpora
-
-
-def families(seed: int, sizes: Sequence[tuple[int, int]]) -> tuple[list[Row], list[Row]]:
-    """Rows of two corpora: of each family so many in one and so many in the other."""
-    chance = random.Random(seed)
-    one: list[Row] = []
-    other: list[Row] = []
-    for a, b in sizes:
-        rows = [{"text": text, "date": f"20{chance.randrange(10, 25)}"} for text in family(chance, a + b)]
-        chance.shuffle(rows)
-        one, other = one + rows[:a], other + rows[a:]
-    chance.shuffle(other)
-    return one, other
-
-
-@pytest.mark.parametrize("method", ["exact", "near"])
-def test_against_drops_what_the_older_corpus_has_and_nothing_else(tmp_path: Path, method: str) -> None:
-    a, b = families(5, [(2, 1), (1, 3), (3, 0), (0, 4), (0, 1), (1, 1)] * 4)
-    b += a[:7]
-    older = dedup(tmp_path, "a", a, method=method)
-    store = Store(tmp_path / "store", runner=Inline())
-    kept = set(store.make(older).kept().collect()["text"])
-    newer = store.make(dedup(tmp_path, "b", b, method=method, against=older))
-    both = make(tmp_path, "both", a + b, method=method)
-    # Every family is alike throughout, so what is left of both is one of each family: as of the two put together.
-    assert len(kept) + int(str(newer.manifest.counts["documents"])) == both.manifest.counts["documents"]
-    dropped = newer.dropped().collect()
-    for row in dropped.to_dicts():
-        if row["drop"]["detail"].endswith("of an older corpus"):
-            assert row["survivor"].startswith("a.jsonl#")
-    assert not kept & set(texts(newer))
-
-
-def test_against_two_corpora_is_against_both(tmp_path: Path) -> None:
-    a, b = families(6, [(1, 1)] * 3)
-    c, d = families(7, [(1, 1)] * 3)
-    older = [dedup(tmp_path, name, rows) for name, rows in (("a", a), ("c", c))]
-    corpus = make(tmp_path, "new", [*b, *d, {"text": " ".join(prose(random.Random(8)))}], against=older)
-    assert corpus.manifest.counts["documents"] == 1
-
-
-def test_a_chain_through_a_new_document_decides_nothing_in_the_older_corpus(tmp_path: Path) -> None:
-    trunk = prose(random.Random(9), 300)
-    ends = [prose(random.Random(n), 36) for n in (10, 11)]
-    left, right = [*ends[0], *trunk], [*trunk, *ends[1]]
-    a, b = [{"text": " ".join(left)}, {"text": " ".join(right)}], [{"text": " ".join(trunk)}]
-    alone, after = make(tmp_path, "a", a, jaccard=0.85), make(tmp_path, "both", a + b, jaccard=0.85)
-    assert (alone.manifest.counts["documents"], after.manifest.counts["documents"]) == (2, 1)
-    newer = make(tmp_path, "b", b, jaccard=0.85, against=dedup(tmp_path, "a", a, jaccard=0.85))
-    assert newer.manifest.counts["documents"] == 0
-
-
-def test_signatures_of_an_older_corpus_are_read_and_not_made_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    a, b = families(12, [(2, 2)] * 5)
-    older = dedup(tmp_path, "a", a)
-    store = Store(tmp_path / "store", runner=Inline())
-    store.make(older)
-    signed: list[int] = []
-    original = signatures.sign
-
-    def counting(rows: pl.Series, *arguments: Any) -> signatures.Signatures:
-        signed.append(len(rows))
-        return original(rows, *arguments)
-
-    monkeypatch.setattr(documents, "sign", counting)
-    kept = store.make(dedup(tmp_path, "b", b, against=older))
-    assert signed == [len(b)]
-    other = store.make(dedup(tmp_path, "b", b, against=older, minhash="fineweb"))
-    assert signed == [len(b), len(b), 5] or signed == [len(b), 5, len(b)]
-    assert texts(other) == texts(kept)
-
-
-def test_a_folder_that_a_command_wrote_is_an_older_corpus(tmp_path: Path) -> None:
-    a, b = families(13, [(1, 1), (0, 1)] * 3)
-    for name, rows in (("a", a), ("b", b)):
-        read(tmp_path, name, rows)
-    options = ("--store", tmp_path / "store")
-    smelt("dedup", tmp_path / "a.jsonl", "-o", tmp_path / "A", *options)
-    smelt("dedup", tmp_path / "b.jsonl", "-o", tmp_path / "B", "--against", tmp_path / "A", *options)
-    assert len(pl.read_parquet(tmp_path / "B/kept/*.parquet")) == 3
-    assert len(pl.read_parquet(tmp_path / "B/dropped/*.parquet")) == 3
-    before = Existing(folder=str(tmp_path / "A")).fingerprint
-    (tmp_path / "A").rename(tmp_path / "C")
-    assert Existing(folder=str(tmp_path / "C")).fingerprint == before
-
-
-def test_a_folder_that_holds_no_corpus_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is no corpus"):
-        Existing(folder=str(tmp_path)).files()
-
-
 # ---- settings
 
 
@@ -300,7 +166,7 @@ def test_a_list_of_inputs_names_several_tables(tmp_path: Path) -> None:
         {"method": "exact", "jaccard": 0.7},
         {"method": "near", "min_bytes": 100},
         {"method": "substring", "min_documents": 3},
-        {"method": "substring", "min_bytes": 8},
+        {"method": "substring", "length": 8},
         {"method": "sideways"},
         {"jaccard": 0.1},
     ],
@@ -313,35 +179,21 @@ def test_what_means_nothing_is_refused(tmp_path: Path, settings: Row) -> None:
 # ---- shards, partitions, kills
 
 
-def mixture() -> list[Row]:
-    """Copies, versions, repeated lines, paragraphs and stretches."""
-    chance = random.Random(14)
-    rows = [
-        {"text": text, "url": f"http://e.org/{chance.randrange(60)}"} for _ in range(25) for text in family(chance, 3)
-    ]
-    footers = [" ".join(prose(chance, 40)) for _ in range(3)]
-    rows += [{"text": f"{' '.join(prose(chance))}\n\n{chance.choice(footers)}\n{n}"} for n in range(60)]
-    rows += [dict(row) for row in rows[::9]]
-    chance.shuffle(rows)
-    return rows
-
-
 def frames(corpus: Corpus) -> list[pl.DataFrame]:
     return [corpus.kept().collect(), corpus.dropped().collect()]
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", WAYS)
 def test_shards_and_partitions_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
-    rows, old = mixture(), dedup(tmp_path, "old", mixture()[:15])
-    reference = make(tmp_path, "a", rows, method=method, against=old)
+    rows, old, how = mixture(), dedup(tmp_path, "old", mixture()[:15]), way(tmp_path, method)
+    reference = make(tmp_path, "a", rows, **how, against=old)
     assert reference.manifest.counts["dropped"] or reference.ledger()[0]["bytes_edited"]
     for partition_keys, shard_bytes in ((10_000_000, 15_000), (200, 1 << 26), (500, 8_000)):
         monkeypatch.setattr(partitions, "PARTITION_KEYS", partition_keys)
         folder = tmp_path / f"{partition_keys}-{shard_bytes}"
         folder.mkdir()
-        corpus = make(
-            folder, "a", rows, method=method, shard_bytes=shard_bytes, against=dedup(folder, "old", mixture()[:15])
-        )
+        old = dedup(folder, "old", mixture()[:15])
+        corpus = make(folder, "a", rows, **how, shard_bytes=shard_bytes, against=old)
         assert all(one.equals(other) for one, other in zip(frames(corpus), frames(reference), strict=True))
         assert corpus.ledger() == reference.ledger()
         for name in (documents.CLUSTERS, documents.THRESHOLDS):
@@ -364,15 +216,26 @@ identify = "content"
 [unique]
 step = "dedup"
 corpus = "raw"
-method = "{method}"
 against = ["old"]
+{how}
+"""
+TOKENS = """
+method = "substring"
+unit = "tokens"
+tokenizer = "own"
+
+[own]
+step = "existing-tokenizer"
+path = "tokenizer.json"
 """
 
 
 def recipe(folder: Path, method: str) -> Path:
     read(folder, "a", mixture())
     read(folder, "old", mixture()[:15])
-    (folder / "r.toml").write_text(RECIPE.format(method=method))
+    way(folder, method)
+    how = TOKENS if method == "tokens" else f'method = "{method}"'
+    (folder / "r.toml").write_text(RECIPE.format(how=how))
     return folder / "r.toml"
 
 
@@ -381,7 +244,7 @@ def test_a_dedup_killed_twice_resumes_to_the_same_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", WAYS)
 def test_a_dedup_killed_ten_times_resumes_to_the_same_bytes(tmp_path: Path, method: str) -> None:
     killed_and_resumed(tmp_path, method, kills=10, seed=16)
 
@@ -402,12 +265,12 @@ def killed_and_resumed(folder: Path, method: str, *, kills: int, seed: int) -> N
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_ray_makes_the_same_corpora(tmp_path: Path) -> None:
-    for method in METHODS:
+    for method in WAYS:
         (tmp_path / method).mkdir()
         path = recipe(tmp_path / method, method)
         smelt("run", path, "--store", tmp_path / "here", "--no-report", "--workers", "1")
     with ray_cluster() as address:
-        for method in METHODS:
+        for method in WAYS:
             path = tmp_path / method / "r.toml"
             smelt("run", path, "--store", tmp_path / "ray", "--no-report", "--on", "ray", RAY_ADDRESS=address)
     assert artifact_bytes(tmp_path / "ray") == artifact_bytes(tmp_path / "here")

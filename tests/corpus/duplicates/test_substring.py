@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import itertools
 import json
 import random
 from collections.abc import Sequence
@@ -12,18 +10,18 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from duplicate_texts import read_texts, spans_of
+from pipeline_runs import first_lines
 from smelt.core.store import Store
 from smelt.core.work import Inline
 from smelt.corpus.corpus import Corpus
-from smelt.corpus.duplicates import partitions, substring
+from smelt.corpus.duplicates import partitions, repeats
 from smelt.corpus.duplicates.steps import Dedup
-from smelt.corpus.duplicates.substring import Winnowing, fingerprints
-from smelt.corpus.measures.kernels import utf8_buffers
-from smelt.corpus.steps import Read
+from smelt.corpus.duplicates.symbols import read_bytes
+from smelt.corpus.duplicates.winnowing import Winnowing, select_grams
 
 LEAST_LEFT = 32
 
@@ -65,20 +63,12 @@ def cut(
     folder: Path, texts: Sequence[str], *, length: int, shard_bytes: int = 1 << 26, against: Sequence[str] = ()
 ) -> Corpus:
     store = Store(folder / f"store-{shard_bytes}-{len(against)}", runner=Inline())
-    corpora = [read(folder, name, rows, shard_bytes) for name, rows in (("new", texts), ("old", against)) if rows]
-    return store.make(Dedup(corpus=corpora[0], method="substring", min_bytes=length, against=tuple(corpora[1:])))
-
-
-def read(folder: Path, name: str, texts: Sequence[str], shard_bytes: int) -> Read:
-    path = folder / f"{name}.jsonl"
-    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
-    return Read(paths=path, identify="content", shard_bytes=shard_bytes)
-
-
-def spans_of(corpus: Corpus) -> list[list[tuple[int, int]]]:
-    both = pl.concat([corpus.kept(["id", "spans"]), corpus.dropped().select("id", "spans")]).collect()
-    order = both.with_columns(n=pl.col("id").str.extract(r"#(\d+)$").cast(pl.Int64)).sort("n")
-    return [[(span["start"], span["end"]) for span in spans] for spans in order["spans"].to_list()]
+    corpora = [
+        read_texts(folder, name, rows, shard_bytes=shard_bytes)
+        for name, rows in (("new", texts), ("old", against))
+        if rows
+    ]
+    return store.make(Dedup(corpus=corpora[0], method="substring", length=length, against=tuple(corpora[1:])))
 
 
 def expected_spans(texts: Sequence[str], length: int) -> list[list[tuple[int, int]]]:
@@ -119,9 +109,7 @@ def test_spans_of_real_documents_are_those_of_a_suffix_array(shared_data: Path, 
     path = next(iter(sorted(shared_data.glob(f"{name}*.jsonl.zst"))), None)
     if path is None:
         pytest.skip(f"{name} is not among the shared data")
-    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
-        rows = itertools.islice(io.TextIOWrapper(stream, "utf-8"), 60)
-        texts = [json.loads(row)["text"].replace("\0", "") for row in rows]
+    texts = [json.loads(row)["text"].replace("\0", "") for row in first_lines(path, 60)]
     assert spans_of(cut(tmp_path, texts, length=200)) == expected_spans(texts, 200)
 
 
@@ -132,12 +120,22 @@ def test_shards_and_partitions_change_nothing(
     texts = collage(120, seed=2)
     whole = cut(tmp_path, texts, length=40)
     monkeypatch.setattr(partitions, "PARTITION_KEYS", partition_keys)
-    monkeypatch.setattr(substring, "CHUNK", chunk)
+    monkeypatch.setattr(repeats, "CHUNK", chunk)
     parts = cut(tmp_path, texts, length=40, shard_bytes=4_000)
     assert len(parts.shards) > 3
     assert parts.kept().collect().equals(whole.kept().collect())
     assert parts.dropped().collect().equals(whole.dropped().collect())
     assert parts.ledger() == whole.ledger()
+
+
+def test_characters_that_share_bytes_with_what_is_cut_out_stay_whole(tmp_path: Path) -> None:
+    """The texts share the last two bytes of one character, eight more, and the first two bytes of another."""
+    shared = "人民法院审理案件"
+    texts = [f"x𠀀{shared}日y" + "q" * 40, f"z\U00030000{shared}旦w" + "k" * 40]
+    assert len({text.encode()[3:31] for text in texts}) == 1
+    corpus = cut(tmp_path, texts, length=28)
+    assert spans_of(corpus)[1] == [(5, 5 + len(shared.encode()))]
+    assert corpus.kept().collect()["text"].to_list()[1] == "z\U00030000旦w" + "k" * 40
 
 
 def test_what_is_left_is_the_text_without_its_spans_and_the_ledger_counts_them(tmp_path: Path) -> None:
@@ -179,11 +177,10 @@ def test_equal_stretches_of_the_length_select_the_same_gram_at_the_same_place() 
     shared = "".join(chance.choices("ab", k=60))
     for _ in range(200):
         texts = ["".join(chance.choices("ab", k=chance.randrange(90))) + shared + "".join(chance.choices("ab", k=50))]
-        data, offsets = utf8_buffers(pl.Series([shared, *texts]))
-        keys, rows, at = fingerprints(data, offsets, winnowing)
+        keys, rows, at = select_grams(read_bytes(pl.Series([shared, *texts])), winnowing)
         start = texts[0].index(shared)
-        own = {(key, place) for key, row, place in zip(keys, rows, at, strict=True) if row == 0}
-        other = {(key, place - start) for key, row, place in zip(keys, rows, at, strict=True) if row == 1}
+        own = {(key, int(place)) for key, row, place in zip(keys, rows, at, strict=True) if row == 0}
+        other = {(key, int(place) - start) for key, row, place in zip(keys, rows, at, strict=True) if row == 1}
         assert len(own) == 1
         assert own <= other
 

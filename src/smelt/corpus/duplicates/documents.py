@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from smelt.core.shards import write_json, write_whole
-from smelt.corpus.corpus import read_shard, write_shard
+from smelt.corpus.corpus import read_rows, read_shard, write_shard
 from smelt.corpus.document import DROP, drop_where, is_kept
 from smelt.corpus.duplicates.banding import Banding
 from smelt.corpus.duplicates.clusters import choose_survivors, cluster_table, components, dropped_at
@@ -40,7 +40,7 @@ from smelt.corpus.duplicates.jaccard import (
     true_jaccard,
 )
 from smelt.corpus.duplicates.normalise import normalise
-from smelt.corpus.duplicates.partitions import Layout, load, read_keys, save, save_keys
+from smelt.corpus.duplicates.partitions import Layout, load, met_rows, read_keys, save, save_keys
 from smelt.corpus.duplicates.signatures import kept_signatures, sign, write_signatures
 from smelt.corpus.duplicates.urls import url_keys
 from smelt.corpus.ledger import entry_of
@@ -69,18 +69,18 @@ class Likeness:
     @property
     def floor(self) -> float:
         """The weakest link that is noted."""
-        return max(self.jaccard - BELOW, 0.1)
+        return round(max(self.jaccard - BELOW, 0.1), 9)  # .8 - .2 is a little more than .6
 
 
 def sign_shard(number: int, *, layout: Layout, likeness: Likeness) -> list[int]:
     """Writes what a shard's documents are compared by; gives how many keys of each kind."""
     shard = layout.shards[number]
-    documents = read_shard(shard, ["id", "url", "date", "text"])
+    documents = read_shard(shard, ["id", "url", "date"])
     kept = kept_signatures(shard, likeness.banding) if number in layout.old else None
-    found = kept or sign(documents["text"], likeness.banding)
+    found = kept or sign(read_shard(shard, ["text"])["text"], likeness.banding)
     layout.save(number, content=found.content)
     with write_whole(layout.file(number, "about.parquet")) as path:
-        documents.select("id", "date", pl.col("text").str.len_chars().alias("length")).write_parquet(path)
+        documents.select("id", "date", length=pl.Series(found.lengths)).write_parquet(path)
     with write_whole(layout.file(number, "signatures.parquet")) as path:
         found.table().write_parquet(path)
     rows = np.flatnonzero(found.has_words).astype(np.uint32)
@@ -128,11 +128,8 @@ def group_bands(part: tuple[int, int], *, layout: Layout) -> int:
 
 def shingle_shard(number: int, *, layout: Layout, n_partitions: int) -> int:
     """Writes the shingles of those of a shard's documents that met others; gives how many met."""
-    low, high = layout.starts[number], layout.starts[number + 1]
-    parts = [load(layout.part(partition, "met.npy")) for partition in range(n_partitions)]
-    met = np.unique(np.concatenate([part[slice(*np.searchsorted(part, [low, high]))] for part in parts])) - low
-    texts = read_shard(layout.shards[number], ["text"])["text"].gather(met)
-    sets = shingle_sets(normalise(texts))
+    met = met_rows(layout, number, n_partitions)
+    sets = shingle_sets(normalise(read_rows(layout.shards[number], met, ["text"])["text"]))
     layout.save(number, shingles=sets.hashes, bounds=sets.offsets, met=met)
     return len(met)
 
@@ -255,7 +252,7 @@ def _about(layout: Layout, places: NDArray[np.int64]) -> pl.DataFrame:
 def _curve(links: Links, likeness: Likeness, first_new: int) -> dict[str, JsonValue]:
     """Documents dropped at other thresholds; below the one that was set, of those that met."""
     assert likeness.banding is not None
-    thresholds = np.round(np.arange(np.ceil(likeness.floor / STEP), 1 / STEP + 1) * STEP, 2)
+    thresholds = np.round(np.arange(np.ceil(round(likeness.floor / STEP, 6)), 1 / STEP + 1) * STEP, 2)
     return {
         "jaccard": likeness.jaccard,
         "bands": likeness.banding.bands,

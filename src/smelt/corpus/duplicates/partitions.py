@@ -109,6 +109,12 @@ def count_partitions(n_keys: int) -> int:
     return 1 + n_keys // PARTITION_KEYS
 
 
+def partitions_of(n_keys: Sequence[int]) -> list[tuple[int, int]]:
+    """The partitions that the keys of all shards are cut into: the number of each, of how many."""
+    n_partitions = count_partitions(sum(n_keys))
+    return [(partition, n_partitions) for partition in range(n_partitions)]
+
+
 def save_keys(layout: Layout, number: int, name: str, keys: NDArray[np.uint64], **columns: NDArray[Any]) -> int:
     """Writes a shard's keys in order, with what belongs to each (`row`: of the document); gives how many there are."""
     order = np.argsort(keys, kind="stable")
@@ -130,6 +136,14 @@ def read_keys(
         found.append([keys[inside], places, *(layout.load(number, f"{name}-{column}")[inside] for column in columns)])
     keys, places, *others = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return keys, places, others
+
+
+def met_rows(layout: Layout, number: int, n_partitions: int) -> NDArray[np.int64]:
+    """The rows of a shard's documents whose texts are to be compared: those that partitions wrote as `met.npy`."""
+    bounds = [layout.starts[number], layout.starts[number + 1]]
+    parts = [load(layout.part(partition, "met.npy")) for partition in range(n_partitions)]
+    found = np.concatenate([part[slice(*np.searchsorted(part, bounds))] for part in parts])
+    return np.unique(found) - layout.starts[number]
 
 
 def save(path: Path, array: NDArray[Any]) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, JsonValue, ValidationInfo, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, SkipValidation, ValidationInfo, model_validator
 
 from smelt.core.artifact import Artifact, Counts
 from smelt.core.shards import file_digest, link_whole, read_json
@@ -22,8 +22,10 @@ from smelt.units import Bytes
 
 if TYPE_CHECKING:
     from smelt.corpus.duplicates.partitions import Layout
+    from smelt.corpus.duplicates.passages import Keying
 
 Method = Literal["exact", "near", "lines", "paragraphs", "substring"]
+Unit = Literal["bytes", "tokens"]
 BYTES_PER_SECOND: dict[Method, float] = {
     "exact": 45e6,
     "near": 20e6,
@@ -37,14 +39,15 @@ FIELDS: dict[Method, tuple[str, ...]] = {
     "near": ("jaccard", "minhash"),
     "lines": ("min_bytes", "min_documents"),
     "paragraphs": ("min_bytes", "min_documents"),
-    "substring": ("min_bytes",),
+    "substring": ("length", "unit", "tokenizer"),
 }
 """The fields that mean something only to some methods."""
-MIN_BYTES: dict[Method, int] = {"lines": 24, "paragraphs": 24, "substring": 200}
-"""Where no other is given. 200 bytes are about the 50 tokens of Lee et al. 2021, in English and in Chinese; 24 are four
-English words or eight Han characters (taste)."""
-LEAST_LENGTH = 16
-"""The shortest substring that can be looked for: below, everything repeats."""
+LENGTH: dict[Unit, int] = {"bytes": 200, "tokens": 50}
+"""Where no other is given: the 50 tokens of Lee et al. 2021, which are about 200 bytes in English and in Chinese."""
+LEAST_LENGTH: dict[Unit, int] = {"bytes": 16, "tokens": 4}
+"""The shortest substring that can be looked for: below, everything repeats (taste)."""
+TOKENS_BYTES_PER_SECOND = 2e6
+"""Likewise where substrings are of tokens."""
 
 
 def _several(values: object) -> object:
@@ -59,19 +62,19 @@ class Dedup(Step[Corpus]):
     cluster: no document that is held out has a duplicate among those trained on), and of what is dropped `survivor`
     and `jaccard`.
 
-    Parts of documents (lines, paragraphs, substring): the first occurrence in the order of the corpus stays; column
-    `spans` says what was cut out of the text that came in, in bytes.
+    Passages (lines, paragraphs, substring): the first occurrence in the order of the corpus stays; column `spans` says
+    what was cut out of the text that came in, in bytes.
     """
 
     step: ClassVar[str] = "dedup"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     makes: ClassVar[type[Artifact]] = Corpus
 
     corpus: Step[Corpus]
     """The documents to decide on."""
     method: Method = "near"
     """exact: one normal form or URL. near: those, and enough shingles in common. lines, paragraphs: those that stand in
-    several documents. substring: any stretch of bytes that was there before."""
+    several documents. substring: any stretch of bytes or tokens that was there before."""
     keys: Annotated[tuple[Literal["text", "url"], ...], BeforeValidator(_several), Field(min_length=1)] = ("text",)
     """What two documents must have in common to be exact duplicates; of several, any."""
     jaccard: Annotated[float, Field(ge=0.3, le=1)] = 0.8
@@ -79,29 +82,37 @@ class Dedup(Step[Corpus]):
     minhash: Literal["derived", "fineweb"] = "derived"
     """How pairs to compare are found: by bands that find 99% of pairs at the threshold (banding.py), or FineWeb's 14 of
     8, which find 92% at 0.8 (Penedo et al. 2024)."""
-    min_bytes: Annotated[Bytes, Field(ge=1)] | None = None
-    """The shortest text that is cut out, in bytes: by default 24 for lines and paragraphs, 200 for substring."""
+    min_bytes: Annotated[Bytes, Field(ge=1)] = 24
+    """The shortest line or paragraph that is cut out: 24 are four English words or eight Han characters (taste)."""
     min_documents: Annotated[int, Field(ge=2)] = 2
     """In how many documents a line or paragraph must stand to be cut out of all but the first."""
+    unit: Unit = "bytes"
+    """What substrings are stretches of."""
+    length: Annotated[int, Field(ge=1)] | None = None
+    """The shortest substring that is cut out: by default 200 bytes, or 50 tokens."""
+    tokenizer: Annotated[Step[Artifact] | None, SkipValidation] = None  # of a room above: checked by its kind
+    """Whose tokens they are. Bytes are faster, and ask for no tokenizer; tokens count a text as a model reads it."""
     held_out: Annotated[float, Field(ge=0, lt=1)] = 0.02
     """The share of documents to hold out (taste)."""
     against: Annotated[tuple[Step[Corpus], ...], BeforeValidator(_several)] = ()
     """Older corpora: what they keep is compared with, and not decided on again. Documents that they dropped count for
-    nothing. Where they were made by the same method and settings, their signatures are read, not made again."""
+    nothing. Where they were made by the same method and settings, their signatures are read, not made again, and of
+    their texts only those that may be alike."""
 
     @model_validator(mode="after")
     def _fields_have_meaning(self) -> Dedup:
         for field in sorted(self.model_fields_set & {name for names in FIELDS.values() for name in names}):
             if field not in FIELDS[self.method] and getattr(self, field) != type(self).model_fields[field].default:
                 raise ValueError(f"{field!r} means nothing to method {self.method!r}")
-        if self.method == "substring" and self.shortest < LEAST_LENGTH:
-            raise ValueError(f"'min_bytes' is {self.shortest}; substrings must have at least {LEAST_LENGTH} bytes")
+        if self.length is not None and self.length < LEAST_LENGTH[self.unit]:
+            raise ValueError(
+                f"'length' is {self.length}; substrings have at least {LEAST_LENGTH[self.unit]} {self.unit}"
+            )
+        if (self.unit == "tokens") != (self.tokenizer is not None):
+            raise ValueError('unit = "tokens" and a tokenizer go together: give both, or neither')
+        if self.tokenizer is not None and self.tokenizer.makes.kind != "tokenizer":
+            raise ValueError(f"tokenizer: the step {self.tokenizer.step!r} makes a {self.tokenizer.makes.kind}")
         return self
-
-    @property
-    def shortest(self) -> int:
-        """The shortest text that is cut out, in bytes."""
-        return self.min_bytes if self.min_bytes is not None else MIN_BYTES.get(self.method, 0)
 
     @property
     def banding(self) -> Banding | None:
@@ -113,7 +124,8 @@ class Dedup(Step[Corpus]):
     def estimate(self, sizes: Sizes) -> Estimate:
         """Deduplication takes time in proportion to the text."""
         n_bytes = sum(sizes.number(corpus, "bytes") for corpus in (self.corpus, *self.against))
-        return Estimate(core_seconds=n_bytes / BYTES_PER_SECOND[self.method], counts={**sizes[self.corpus]})
+        rate = TOKENS_BYTES_PER_SECOND if self.tokenizer else BYTES_PER_SECOND[self.method]
+        return Estimate(core_seconds=n_bytes / rate, counts={**sizes[self.corpus]})
 
     def make(self, work: Work) -> Counts:
         """The phases of documents.py, units.py or substring.py."""
@@ -128,7 +140,7 @@ class Dedup(Step[Corpus]):
     def _drop_documents(self, work: Work, layout: Layout) -> Counts:
         from smelt.corpus.duplicates import documents
         from smelt.corpus.duplicates.partitions import count_partitions
-        from smelt.corpus.duplicates.signatures import write_settings
+        from smelt.corpus.duplicates.signatures import settings, write_settings
 
         keys = self.keys if self.method == "exact" else ("text",)
         likeness = documents.Likeness(keys, self.banding, self.jaccard if self.banding else 1.0)
@@ -147,7 +159,7 @@ class Dedup(Step[Corpus]):
             work.map(partial(documents.link_partition, layout=layout, likeness=likeness), range(n_bands), label="link")
             files += [layout.part(n, "near-links.npy") for n in range(n_bands)]
         n_clusters = documents.join_links(layout, work.folder, files, likeness)
-        write_settings(work.folder, likeness.banding)
+        write_settings(work.folder, settings(likeness.banding))
         marking = partial(
             documents.mark_shard, layout=layout, folder=work.folder, likeness=likeness, held_out=self.held_out
         )
@@ -155,37 +167,53 @@ class Dedup(Step[Corpus]):
         return {**finish(work, ledger), "clusters": n_clusters}
 
     def _cut_spans(self, work: Work, layout: Layout) -> Counts:
-        from smelt.corpus.duplicates import substring, units
-        from smelt.corpus.duplicates.partitions import count_partitions
-        from smelt.corpus.duplicates.spans import cut_shard
+        from smelt.corpus.duplicates.passages import cut_shard
+        from smelt.corpus.duplicates.signatures import write_settings
 
-        if self.method == "substring":
-            keying: Any = partial(substring.fingerprint_shard, layout=layout, length=self.shortest)
-            finding: Any = partial(substring.find_repeats, layout=layout, length=self.shortest)
-        else:
-            unit = "paragraphs" if self.method == "paragraphs" else "lines"
-            keying = partial(units.hash_shard, layout=layout, unit=unit, min_bytes=self.shortest)
-            finding = partial(units.find_repeats, layout=layout, min_documents=self.min_documents)
-        n_keys = work.map(keying, range(len(layout.shards)), label="key", cost=layout.bytes)
-        n_parts = count_partitions(sum(n_keys))
-        work.map(finding, [(n, n_parts) for n in range(n_parts)], label="repeats")
+        find = self._find_substrings if self.method == "substring" else self._find_units
+        keying, n_parts = find(work, layout)
+        write_settings(work.folder, keying.settings())
         cutting = partial(
-            cut_shard,
-            layout=layout,
-            folder=work.folder,
-            n_partitions=n_parts,
-            method=self.method,
-            held_out=self.held_out,
+            cut_shard, layout=layout, folder=work.folder, n_partitions=n_parts, keying=keying, held_out=self.held_out
         )
         ledger = parse_ledgers(work.map(cutting, layout.new, label="cut", cost=layout.bytes, counts=amounts_in))
         return finish(work, ledger)
 
+    def _find_units(self, work: Work, layout: Layout) -> tuple[Keying, int]:
+        """Finds lines or paragraphs that were there before; gives how, and in how many partitions."""
+        from smelt.corpus.duplicates.partitions import partitions_of
+        from smelt.corpus.duplicates.units import Units, find_repeats, key_shard
 
-def _absolute(folder: object, info: ValidationInfo) -> object:
-    if not isinstance(folder, str | Path):
-        return folder
+        units = Units("paragraphs" if self.method == "paragraphs" else "lines", self.min_bytes)
+        keying = partial(key_shard, layout=layout, units=units)
+        parts = partitions_of(work.map(keying, range(len(layout.shards)), label="key", cost=layout.bytes))
+        finding = partial(find_repeats, layout=layout, units=units, min_documents=self.min_documents)
+        work.map(finding, parts, label="repeats")
+        return units, len(parts)
+
+    def _find_substrings(self, work: Work, layout: Layout) -> tuple[Keying, int]:
+        """Finds stretches that were there before; gives how, and in how many partitions."""
+        from smelt.corpus.duplicates import substring
+        from smelt.corpus.duplicates.partitions import partitions_of
+
+        tokenizer = work.open(self.tokenizer).folder / "tokenizer.json" if self.tokenizer else None
+        stretches = substring.Stretches(self.length or LENGTH[self.unit], tokenizer)
+        keying = partial(substring.key_shard, layout=layout, stretches=stretches)
+        parts = partitions_of(work.map(keying, range(len(layout.shards)), label="key", cost=layout.bytes))
+        work.map(partial(substring.meet, layout=layout, stretches=stretches), parts, label="meet")
+        fetching = partial(substring.fetch_shard, layout=layout, stretches=stretches, n_partitions=len(parts))
+        work.map(fetching, layout.old, label="fetch", cost=layout.bytes)
+        finding = partial(substring.find_repeats, layout=layout, stretches=stretches)
+        work.map(finding, range(len(parts)), label="repeats")
+        return stretches, len(parts)
+
+
+def absolute_path(path: object, info: ValidationInfo) -> object:
+    """A relative path as it is meant: from the recipe's folder, else from the working directory."""
+    if not isinstance(path, str | Path):
+        return path
     context: dict[str, Any] = info.context or {}
-    return str(Path(context.get("folder", ".")).absolute() / Path(folder).expanduser())
+    return str(Path(context.get("folder", ".")).absolute() / Path(path).expanduser())
 
 
 class Existing(Step[Corpus]):
@@ -197,7 +225,7 @@ class Existing(Step[Corpus]):
     step: ClassVar[str] = "existing"
     makes: ClassVar[type[Artifact]] = Corpus
 
-    folder: Annotated[str, BeforeValidator(_absolute), RUNTIME]
+    folder: Annotated[str, BeforeValidator(absolute_path), RUNTIME]
     """The folder, with `kept` in it."""
 
     def files(self) -> list[Path]:

@@ -8,7 +8,8 @@ so, and what is left reads on.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import numba
 import numpy as np
@@ -16,11 +17,14 @@ import polars as pl
 import pyarrow as pa
 from numba import types
 from numpy.typing import NDArray
+from pydantic import JsonValue
 
 from smelt.corpus.corpus import read_shard
 from smelt.corpus.duplicates.normalise import normalise
-from smelt.corpus.duplicates.partitions import Layout, read_keys, save, save_keys
-from smelt.corpus.duplicates.spans import SPAN, merge
+from smelt.corpus.duplicates.partitions import Layout, read_keys, save
+from smelt.corpus.duplicates.passages import save_table
+from smelt.corpus.duplicates.signatures import kept_keys
+from smelt.corpus.duplicates.spans import SPAN, Spans, merge
 from smelt.corpus.measures.kernels import BYTES, OFFSETS, SEED, compiled, mix, utf8_buffers
 
 Unit = Literal["lines", "paragraphs"]
@@ -39,22 +43,46 @@ def split_units(texts: pl.Series, unit: Unit) -> tuple[pl.Series, NDArray[np.int
     return pl.Series(array), rows[:n], bounds[:n] - offsets[rows[:n]]
 
 
-def hash_shard(number: int, *, layout: Layout, unit: Unit, min_bytes: int) -> int:
-    """Writes the keys of a shard's units that are long enough; gives how many."""
-    units, rows, starts = split_units(read_shard(layout.shards[number], ["text"])["text"], unit)
-    sizes = units.str.len_bytes().to_numpy().astype(np.int64)
-    keys = hash_texts(normalise(units))
-    counts = (units.str.strip_chars().str.len_bytes().to_numpy() >= min_bytes) & (keys != SEED)
-    columns = {"row": rows.astype(np.uint32), "start": starts, "end": starts + sizes}
-    return save_keys(layout, number, "unit", keys[counts], **{name: column[counts] for name, column in columns.items()})
+@dataclass(frozen=True, slots=True)
+class Units:
+    """Lines or paragraphs of at least so many bytes, known by the hash of their normal form: a `Keying`."""
+
+    columns: ClassVar[tuple[str, ...]] = ("start", "end")
+
+    method: Unit
+    min_bytes: int
+
+    def settings(self) -> dict[str, JsonValue]:
+        """What keys must agree in to be compared."""
+        return {"method": self.method, "min_bytes": self.min_bytes}
+
+    def keys(self, texts: pl.Series) -> pl.DataFrame:
+        """The keys of texts' units that are long enough, and the bytes of its text that each has."""
+        units, rows, starts = split_units(texts, self.method)
+        found = pl.DataFrame({"key": hash_texts(normalise(units)), "row": rows, "start": starts})
+        long_enough = (units.str.strip_chars().str.len_bytes() >= self.min_bytes) & (found["key"] != SEED)
+        sized = found.with_columns(end=pl.col("start") + units.str.len_bytes())
+        return sized.select("key", pl.col("row", "start", "end").cast(pl.UInt32)).filter(long_enough)
+
+    def in_bytes(self, spans: Spans, layout: Layout, number: int) -> Spans:
+        """The spans as they are."""
+        return spans
 
 
-def find_repeats(part: tuple[int, int], *, layout: Layout, min_documents: int) -> int:
+def key_shard(number: int, *, layout: Layout, units: Units) -> int:
+    """Writes the keys of a shard's units, of an older corpus those it kept; gives how many there are."""
+    kept = kept_keys(layout.shards[number], units.settings()) if number in layout.old else None
+    if kept is None:
+        kept = units.keys(read_shard(layout.shards[number], ["text"])["text"])
+    return save_table(layout, number, units.method, kept)
+
+
+def find_repeats(part: tuple[int, int], *, layout: Layout, units: Units, min_documents: int) -> int:
     """Writes the spans of a partition's units that stand in so many documents, the first of each aside."""
-    keys, places, (starts, ends) = read_keys(layout, "unit", part, ["start", "end"])
-    units = pl.DataFrame({"key": keys, "place": places, "start": starts, "end": ends}).sort("key", "place", "start")
+    keys, places, (starts, ends) = read_keys(layout, units.method, part, units.columns)
+    found = pl.DataFrame({"key": keys, "place": places, "start": starts, "end": ends}).sort("key", "place", "start")
     is_first = pl.int_range(pl.len()).over("key") == 0
-    repeated = units.filter(
+    repeated = found.filter(
         (pl.col("place").n_unique().over("key") >= min_documents) & ~is_first, pl.col("place") >= layout.first_new
     )
     spans = np.empty(len(repeated), SPAN)

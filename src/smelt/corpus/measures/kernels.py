@@ -50,16 +50,16 @@ def utf8_buffers(texts: pl.Series) -> tuple[NDArray[np.uint8], NDArray[np.int64]
     return np.frombuffer(data or b"", np.uint8), bounds
 
 
-def compiled(signature: Signature) -> Callable[[Function], Function]:
-    """Compiles a function for the types of `signature`, at once and to run without the interpreter lock."""
+def compiled(*signatures: Signature) -> Callable[[Function], Function]:
+    """Compiles a function for the types of each signature, at once and to run without the interpreter lock."""
 
     njit: Any = numba.njit  # whose own types do not know of signatures
 
     def compile_now(function: Function) -> Function:
         try:
-            return njit(signature, cache=True, nogil=True)(function)
+            return njit(list(signatures), cache=True, nogil=True)(function)
         except RuntimeError:  # there is no folder to keep the code in: every process compiles it anew
-            return njit(signature, nogil=True)(function)
+            return njit(list(signatures), nogil=True)(function)
 
     return compile_now
 
