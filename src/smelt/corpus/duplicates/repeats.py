@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-import numba
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
@@ -21,7 +20,7 @@ from smelt.corpus.duplicates.partitions import Layout, read_keys
 from smelt.corpus.duplicates.spans import SPAN, Spans, merge
 from smelt.corpus.duplicates.symbols import BYTES_OR_TOKENS, SymbolArray
 from smelt.corpus.duplicates.winnowing import BASE, Winnowing, hash_stretch, power, scramble
-from smelt.corpus.measures.kernels import OFFSETS, ONE, compiled, slots_for
+from smelt.corpus.measures.kernels import OFFSETS, ONE, compiled, inner, slots_for
 
 CHUNK = 100_000
 """Occurrences whose surroundings are held at a time, at 1.5 times `length` symbols: some 30 MB. A larger group is held
@@ -139,7 +138,7 @@ def copy_contexts(
             contexts[which[i], column] = values[begin + column]
 
 
-@numba.njit
+@inner
 def n_equal(a: SymbolArray, b: SymbolArray) -> int:
     """How many symbols two stretches of one length share from their beginning on."""
     at = 0
@@ -148,7 +147,7 @@ def n_equal(a: SymbolArray, b: SymbolArray) -> int:
     return at
 
 
-@numba.njit
+@inner
 def first_with(keys: NDArray[np.uint64], values: NDArray[np.int64], mask: np.uint64, key: np.uint64, value: int) -> int:
     """The number kept for `key` in an open-addressing table; keeps `value` where there was none (-1)."""
     slot = scramble(key) & mask

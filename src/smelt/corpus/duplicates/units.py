@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-import numba
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -25,7 +24,7 @@ from smelt.corpus.duplicates.partitions import Layout, read_keys, save
 from smelt.corpus.duplicates.passages import save_table
 from smelt.corpus.duplicates.signatures import kept_keys
 from smelt.corpus.duplicates.spans import SPAN, Spans, merge
-from smelt.corpus.measures.kernels import BYTES, OFFSETS, SEED, compiled, mix, utf8_buffers
+from smelt.corpus.measures.kernels import BYTES, OFFSETS, SEED, compiled, inner, mix, utf8_buffers
 
 Unit = Literal["lines", "paragraphs"]
 LINE_FEED, BLANKS = 10, (9, 11, 12, 13, 32)
@@ -110,7 +109,7 @@ def hash_batch(data: NDArray[np.uint8], offsets: NDArray[np.int64], hashes: NDAr
         hashes[d] = state
 
 
-@numba.njit
+@inner
 def begins_text(data: NDArray[np.uint8], at: int, end: int) -> bool:
     """Whether the line that begins there has more than blanks."""
     while at < end and data[at] != LINE_FEED:

@@ -11,13 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
 from smelt.corpus.duplicates.symbols import BYTES_OR_TOKENS, SymbolArray, Symbols
-from smelt.corpus.measures.kernels import GOLDEN, HALF, OFFSETS, ONE, compiled, longest_text
+from smelt.corpus.measures.kernels import GOLDEN, HALF, OFFSETS, ONE, compiled, inner, longest_text
 
 BASE = np.uint64(0x9E3779B97F4A7C15)
 """Of the rolling hash sum(symbol * BASE^k) mod 2^64 (Karp & Rabin 1987). Stretches that collide are told apart by their
@@ -62,7 +61,7 @@ def select_grams(symbols: Symbols, winnowing: Winnowing) -> Grams:
     return Grams(keys[:n].copy(), rows[:n].copy(), at[:n].copy())
 
 
-@numba.njit
+@inner
 def power(exponent: int) -> np.uint64:
     """BASE to that power."""
     result = ONE
@@ -71,7 +70,7 @@ def power(exponent: int) -> np.uint64:
     return result
 
 
-@numba.njit
+@inner
 def hash_stretch(text: SymbolArray) -> np.uint64:
     """The rolling hash of a stretch."""
     state = np.uint64(0)
@@ -80,14 +79,14 @@ def hash_stretch(text: SymbolArray) -> np.uint64:
     return state
 
 
-@numba.njit
+@inner
 def scramble(state: np.uint64) -> np.uint64:
     """The rolling hash with all bits stirred: its low bits depend on low bits alone."""
     state = (state ^ (state >> HALF)) * GOLDEN
     return state ^ (state >> HALF)
 
 
-@numba.njit
+@inner
 def hash_grams(text: SymbolArray, gram: int, hashes: NDArray[np.uint64]) -> int:
     """Fills `hashes` with those of every gram of the text, and gives how many there are."""
     if len(text) < gram:
@@ -101,7 +100,7 @@ def hash_grams(text: SymbolArray, gram: int, hashes: NDArray[np.uint64]) -> int:
     return len(text) - gram + 1
 
 
-@numba.njit
+@inner
 def least_of(hashes: NDArray[np.uint64], start: int, end: int) -> int:
     """Where the least of them is; the rightmost of several."""
     least = start

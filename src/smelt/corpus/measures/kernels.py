@@ -116,7 +116,7 @@ def last_character(text: NDArray[np.uint8], end: int) -> int:
     return decode(text, at)[0]
 
 
-@inner
+@numba.njit
 def mix(state: Hashes, value: Hashes) -> Hashes:
     """The 64-bit hash of a sequence, from the hash of all but its last value and that value."""
     state = (state ^ value) * GOLDEN
