@@ -21,7 +21,7 @@ from pydantic import JsonValue, ValidationError
 
 from smelt.cli.console import Follower
 from smelt.cli.run import choose_runner
-from smelt.core.artifact import MANIFEST
+from smelt.core.artifact import MANIFEST, Artifact
 from smelt.core.shards import link_whole, write_whole
 from smelt.core.step import Step
 from smelt.core.store import Store
@@ -55,6 +55,13 @@ def corpus_of(path: str) -> Step[Corpus]:
     from smelt.corpus.steps import Read
 
     return Existing(folder=path) if (Path(path) / KEPT).is_dir() else Read(paths=(path,))
+
+
+def tokenizer_of(path: Path) -> Step[Artifact]:
+    """The tokenizer at a path: a file, or a folder with one."""
+    from smelt.tokens.steps import ExistingTokenizer
+
+    return ExistingTokenizer(path=str(path))
 
 
 def parse_ops(values: Sequence[str | Mapping[str, object]], *, option: str) -> tuple[Op, ...]:

@@ -44,9 +44,9 @@ class Encoder:
 
     def __init__(self, path: Path) -> None:
         self._reference = load_bpe(path)
-        self._fast: gigatoken.Tokenizer | None = _load(path)
         self.end = end_id(self._reference)
         """The id of `END`."""
+        self._fast: gigatoken.Tokenizer | None = _load(path)
         self.differs: str | None = None
         """The first text on which the two differed; None as long as there is none."""
         self.encode_batch(HARD_TEXTS, check_every=1)

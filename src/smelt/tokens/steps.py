@@ -10,19 +10,22 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, cast
 import numpy as np
 import polars as pl
 from annotated_types import Ge, Gt
-from pydantic import JsonValue
+from pydantic import BeforeValidator, JsonValue, ValidationInfo
 
 from smelt.core.artifact import Artifact, Counts
-from smelt.core.shards import write_whole
-from smelt.core.step import Estimate, Sizes, Step
+from smelt.core.shards import file_digest, link_whole, write_whole
+from smelt.core.step import RUNTIME, Estimate, Sizes, Step
 from smelt.core.work import Work
 from smelt.corpus.corpus import Corpus, read_shard
+from smelt.corpus.steps import absolute_paths
 from smelt.errors import EmptyResult, InputError
 from smelt.tokens.tokenizer import (
     SMALLEST_VOCAB,
+    TOKENIZER,
     Tokenizer,
     choose_sample,
     cut_bytes,
+    read_bpe,
     save_bpe,
     train_bpe,
 )
@@ -43,6 +46,11 @@ BATCH = 1_024
 """Documents encoded in one call."""
 
 MORE = "give more documents, or change held_out in the dedup step"
+
+
+def _absolute(path: object, info: ValidationInfo) -> object:
+    found = absolute_paths(path, info)
+    return found[0] if isinstance(path, str | Path) and isinstance(found, list) else found
 
 
 class TrainTokenizer(Step[Tokenizer]):
@@ -68,7 +76,7 @@ class TrainTokenizer(Step[Tokenizer]):
         if not texts:
             raise EmptyResult(where="train-tokenizer", what="the corpus has no document to train on", do=MORE)
         bpe = train_bpe(texts, vocab=self.vocab)
-        save_bpe(bpe, work.folder / "tokenizer.json")
+        save_bpe(bpe, work.folder / TOKENIZER)
         return {
             "vocab": bpe.get_vocab_size(),
             "sample_documents": len(texts),
@@ -79,6 +87,40 @@ class TrainTokenizer(Step[Tokenizer]):
         """Training takes time in proportion to the sample."""
         sample = min(self.sample_bytes, sizes.number(self.corpus, "bytes"))
         return Estimate(core_seconds=sample / TRAIN_BYTES_PER_SECOND, counts={"vocab": self.vocab})
+
+
+class ExistingTokenizer(Step[Tokenizer]):
+    """A tokenizer that stands in a file: one that smelt trained, or any that Hugging Face `tokenizers` reads."""
+
+    step: ClassVar[str] = "existing-tokenizer"
+    makes: ClassVar[type[Artifact]] = Tokenizer
+
+    path: Annotated[str, BeforeValidator(_absolute), RUNTIME]
+    """`tokenizer.json` under any name, or a folder with it: a tokenizer of the store, a model of Hugging Face."""
+
+    @property
+    def file(self) -> Path:
+        """The file of the tokenizer; `InputError` where there is none."""
+        found = Path(self.path)
+        found = found / TOKENIZER if found.is_dir() else found
+        if found.is_file():
+            return found
+        raise InputError(
+            where=f"tokenizer {self.path}",
+            what="is no file, and no folder with one",
+            expected=f"{TOKENIZER}, or a folder with it",
+            do="of a model with a tokenizer.model alone, save the tokenizer with transformers first",
+        )
+
+    def extra_identity(self) -> dict[str, JsonValue]:
+        """The contents of the file, which are read: before anything is made, and not behind hours of other steps."""
+        read_bpe(self.file)
+        return {"tokenizer": file_digest(self.file)}
+
+    def make(self, work: Work) -> Counts:
+        """Links the file."""
+        link_whole(self.file, work.folder / TOKENIZER)
+        return {"vocab": read_bpe(self.file).get_vocab_size()}
 
 
 class Tokenize(Step[Tokens]):

@@ -72,7 +72,7 @@ class Mix(Step[Corpus]):
     bytes_per_token: Annotated[float, Gt(0)] = BYTES_PER_TOKEN
     """By which tokens are estimated from bytes, for all groups alike, where no tokenizer is given."""
     tokenizer: Annotated[Step[Artifact] | None, SkipValidation] = None  # of a room above: checked by its kind
-    """Counts tokens instead: exact, and slower."""
+    """Counts tokens instead: exact, and slower. One of "train-tokenizer", or any file by "existing-tokenizer"."""
     epochs: Annotated[int, Ge(1)] = 1
     """How often a document is taken at most. One, since nothing should be repeated unasked; up to four are nearly as
     good as new data (Muennighoff et al. 2023)."""
@@ -96,6 +96,8 @@ class Mix(Step[Corpus]):
             raise ValueError(f"tokenizer: the step {self.tokenizer.step!r} makes a {self.tokenizer.makes.kind}")
         if self.tokenizer is not None and self.unit != "tokens":
             raise ValueError(f"a tokenizer is of no use where the unit is {self.unit}")
+        if self.tokenizer is not None and "bytes_per_token" in self.model_fields_set:
+            raise ValueError("bytes_per_token is of no use where a tokenizer counts")
         return self
 
     def estimate(self, sizes: Sizes) -> Estimate:
