@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -9,9 +11,12 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pypinyin import lazy_pinyin
 
-from smelt.corpus.augment.noise import confusions, neighbours
+from pipeline_runs import QUICKSTART, first_lines
+from smelt.corpus.augment.noise import FAULTS, Fault, confusions, neighbours
 from smelt.corpus.augment.paraphrase import Paraphrase
 from smelt.corpus.augment.synonyms import Synonyms
 from smelt.corpus.augment.translate import BackTranslation
@@ -19,6 +24,7 @@ from smelt.corpus.document import Document, as_batch
 from smelt.corpus.ops import parse_op
 from smelt.errors import InputError
 
+ARTICLE = r"第[一二三四五六七八九十百千零〇]+[条章节款]|[!-~]*[0-9][!-~]*"
 TEXTS = [
     "However, on March 5, 2019 about 30% of members frequently met.\nThey began.",
     "因此，2019年3月5日施行的规定必须立即执行，百分之30的公民经常提出意见。",
@@ -57,6 +63,65 @@ def test_held_out_documents_stay_as_they_are_where_the_split_is_read_back_from_m
 def test_noise_keeps_line_breaks() -> None:
     op: Any = parse_op({"op": "noise", "rate": 0.4})
     assert op.change_one(TEXTS[0], Random(1)).count("\n") == 1
+
+
+CHINESE_NUMERALS = set("〇零一二三四五六七八九十百千万亿兆两廿卅壹贰叁肆伍陆柒捌玖拾佰仟萬億")
+
+
+def numerals(text: str) -> str:
+    """Digits and Chinese numerals in their order, told character by character."""
+    return "".join(c for c in text if c.isdigit() or c in CHINESE_NUMERALS)
+
+
+def noisy(text: str, seed: int, **fields: Any) -> str:
+    op: Any = parse_op({"op": "noise", "rate": 0.5, **fields})
+    return op.change_one(text, Random(seed))
+
+
+NUMBERED = st.lists(
+    st.sampled_from([*"0189lIOSBZ,.-/%$ \n第条款是时事人己末年月日号元百分之三二十两〇壹佰１ab"])
+    | st.characters(codec="utf-8"),
+    max_size=40,
+).map("".join)
+
+
+@given(NUMBERED, st.integers(0, 10**6), st.sampled_from([(fault,) for fault in FAULTS] + [FAULTS]))
+@settings(max_examples=1500, deadline=None)
+def test_noise_keeps_every_numeral_in_its_order_and_makes_none(text: str, seed: int, faults: tuple[Fault, ...]) -> None:
+    assert numerals(noisy(text, seed, faults=faults)) == numerals(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("依照本法第三百二十条第二款的规定处罚", ["第三百二十条第二款"]),
+        ("自2019年3月5日起施行，罚款人民币5000元", ["自2019年3月5日", "币5000元"]),
+        ("应当一次性支付壹佰万元整，逾期另付百分之三十", ["付壹佰万元", "百分之三十"]),
+        ("under Article 12(3)(a) of the act of 2019-03-05", ["12(3)(a)", "2019-03-05"]),
+        ("they paid $1,000.50 or 3.5% of it", ["$1,000.50", "3.5%"]),
+        ("Title IV, Chapter XII of the 5th edition, § 12a", ["IV", "XII", "5th", "12a"]),
+    ],
+)
+def test_noise_keeps_articles_dates_and_amounts_whole(text: str, kept: list[str]) -> None:
+    changed = [noisy(text, seed) for seed in range(200)]
+    assert all(number in one for one in changed for number in kept)
+    assert len(set(changed)) > 100  # what stands between them is hit
+
+
+@pytest.mark.parametrize("name", ["statutes-en", "statutes-zh"])
+def test_noise_keeps_all_numbers_of_real_statutes(name: str) -> None:
+    for seed, line in enumerate(first_lines(QUICKSTART / f"{name}.jsonl.zst", 40)):
+        text = json.loads(line)["text"][:20_000]
+        changed = noisy(text, seed, rate=0.1)
+        assert changed != text
+        assert numerals(changed) == numerals(text)
+        assert re.findall(ARTICLE, changed) == re.findall(ARTICLE, text)
+
+
+def test_noise_takes_time_in_proportion_to_a_text_without_spaces() -> None:
+    """A pattern that went back would take hours over these."""
+    for text in ("a" * 100_000, "Q!" * 50_000, "I" * 100_000 + "a", "7" * 100_000, "条" * 100_000):
+        assert numerals(noisy(text, 0)) == numerals(text)
 
 
 def test_keys_are_neighbours_of_one_another() -> None:
