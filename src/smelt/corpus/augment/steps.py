@@ -24,6 +24,7 @@ from smelt.corpus.curate import BATCH, parse_ledgers
 from smelt.corpus.document import DROP, drop_where, field_of, is_kept
 from smelt.corpus.ledger import entry_of, worst_reasons
 from smelt.corpus.ops import ops_identity, parse_op
+from smelt.corpus.split import check_is_split
 from smelt.corpus.steps import finish
 from smelt.errors import EmptyResult
 
@@ -67,6 +68,7 @@ class Augment(Step[Corpus]):
     def make(self, work: Work) -> Counts:
         """Copies the shards side by side."""
         shards = work.open(self.corpus).shards
+        check_is_split(work, shards, where="augment")
         task = partial(augment_shard, op=self.op, folder=work.folder)
         ledger = parse_ledgers(work.map(task, shards, label="augment", cost=shard_size))
         if ledger[0].documents_out == 0:

@@ -79,8 +79,6 @@ def count_shard(shard: Path, *, drawing: Drawing, scratch: Path) -> JsonValue:
     return {
         "groups": {group: list(numbers) for group, *numbers in sums.iter_rows()},
         "held_out": list(held_out),
-        "documents": len(documents),
-        "without_split": int(marked["_split"].null_count()),
     }
 
 

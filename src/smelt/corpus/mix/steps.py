@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
@@ -115,6 +116,7 @@ class Mix(Step[Corpus]):
 
         corpora = [work.open(corpus) for corpus in self.corpora]
         shards = [shard for corpus in corpora for shard in corpus.shards]
+        are_split = _some_are_split(corpora, work)
         tokenizer = work.open(self.tokenizer).folder / "tokenizer.json" if self.tokenizer else None
         window = Window(self.since, self.until, self.domains, self.languages)
         drawing = Drawing(self.by, self.unit, self.seed, window, tokenizer)
@@ -122,7 +124,7 @@ class Mix(Step[Corpus]):
         counted = cast("list[dict[str, Any]]", work.map(counting, shards, label="count", cost=shard_size))
         groups = add_groups(part["groups"] for part in counted)
         shares, draws = self._plan(groups, [keys_file(shard, work.scratch) for shard in shards])
-        schema = common_schema(_schemas(corpora), with_split=_some_are_split(counted, work))
+        schema = common_schema(_schemas(corpora), with_split=are_split)
         selecting = partial(
             select_shard,
             drawing=drawing,
@@ -218,13 +220,18 @@ def _schemas(corpora: Sequence[Corpus]) -> list[pl.Schema]:
     return [corpus.kept().collect_schema() for corpus in corpora]
 
 
-def _some_are_split(counted: Sequence[Mapping[str, Any]], work: Work) -> bool:
-    """Whether any document has a split; a warning where others have none."""
-    documents, n_unsplit = (sum(part[name] for part in counted) for name in ("documents", "without_split"))
-    if 0 < n_unsplit < documents:
+def _some_are_split(corpora: Sequence[Corpus], work: Work) -> bool:
+    """Whether any corpus is split; a warning where others are not, and `InputError` where one is in part."""
+    from smelt.corpus.split import WITHOUT, check_splits, count_splits
+
+    counts = iter(count_splits(work, [shard for corpus in corpora for shard in corpus.shards]))
+    splits = [check_splits(corpus.shards, list(islice(counts, len(corpus.shards)))) for corpus in corpora]
+    n_unsplit = sum(split.get(WITHOUT, 0) for split in splits)
+    is_split = any(set(split) - {WITHOUT} for split in splits)
+    if n_unsplit and is_split:
         message = f"{n_unsplit:,} documents have no split and count as train: run dedup over all corpora together"
         work.events.emit("warning", message=message)
-    return n_unsplit < documents
+    return is_split
 
 
 def add_groups(parts: Any) -> dict[str, list[int]]:
