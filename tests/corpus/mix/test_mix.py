@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import time
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from polars.testing import assert_frame_equal
 from pydantic import ValidationError
 from tokenizers import models, pre_tokenizers, processors
 
-from pipeline_runs import artifact_bytes, kill_while_running, smelt
+from pipeline_runs import smelt
 from smelt.core.store import Store
 from smelt.core.work import Inline, Runner
 from smelt.corpus.augment.steps import Augment
@@ -295,28 +294,3 @@ def test_a_whole_recipe_is_the_same_on_two_processes_and_seven_shards(
     assert dict(two.documents.group_by("id").len().iter_rows()) == dict(planned.iter_rows())
     held_out = two.documents.filter(pl.col("split") == "held_out")["id"]
     assert not any("~" in name for name in held_out)
-
-
-def test_a_killed_mix_resumes_to_the_same_bytes(tmp_path: Path) -> None:
-    write_documents(tmp_path / "many.jsonl", 8_000)
-    arguments = (
-        "mix",
-        tmp_path / "many.jsonl",
-        "-o",
-        tmp_path / "out",
-        "--weights",
-        "zh=.5",
-        "--epochs",
-        "3",
-        "--workers",
-        "1",
-    )
-    start = time.monotonic()
-    smelt(*arguments, "--store", tmp_path / "whole")
-    seconds = time.monotonic() - start
-    killed = [
-        kill_while_running(*arguments, "--store", tmp_path / "killed", after=seconds * part) for part in (0.5, 0.6)
-    ]
-    assert all(killed)
-    smelt(*arguments, "--store", tmp_path / "killed")
-    assert artifact_bytes(tmp_path / "killed") == artifact_bytes(tmp_path / "whole")
