@@ -18,7 +18,7 @@ from pypinyin import lazy_pinyin
 from pipeline_runs import QUICKSTART, first_lines
 from smelt.corpus.augment.noise import FAULTS, Fault, confusions, neighbours
 from smelt.corpus.augment.paraphrase import Paraphrase
-from smelt.corpus.augment.synonyms import Synonyms
+from smelt.corpus.augment.synonyms import Synonyms, pattern_of
 from smelt.corpus.augment.translate import BackTranslation
 from smelt.corpus.document import Document, as_batch
 from smelt.corpus.ops import parse_op
@@ -159,6 +159,23 @@ def test_a_thesaurus_of_the_users_own_is_taken(tmp_path: Path) -> None:
     (tmp_path / "wrong.tsv").write_text("ore rock\n")
     with pytest.raises(InputError, match="line 1"):
         Synonyms(table=str(tmp_path / "wrong.tsv")).change_one("ore", Random(0))
+
+
+WORDS = st.text(st.sampled_from("abAéſ-因此果 "), min_size=1, max_size=4).map(str.strip).filter(bool)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=8), st.text(st.sampled_from("abABÉé-因此果 .\n"), max_size=30))
+@settings(max_examples=400, deadline=None)
+def test_words_are_found_as_by_a_list_of_them_all(words: list[str], text: str) -> None:
+    lowered = sorted({word.lower() for word in words}, key=lambda word: (-len(word), word))
+    each = (rf"(?<!\w){re.escape(word)}(?!\w)" if word.isascii() else re.escape(word) for word in lowered)
+    expected = [match.span() for match in re.finditer("|".join(each), text, re.IGNORECASE)]
+    assert [match.span() for match in re.finditer(pattern_of(lowered), text)] == expected
+
+
+def test_a_letter_that_is_only_like_a_words_own_is_none() -> None:
+    long_s = "\u017fufficient"  # as books had it before 1800: a pattern without regard to case takes it for an s
+    assert Synonyms(rate=1).change_one(f"{long_s} Sufficient", Random(0)) == f"{long_s} Enough"
 
 
 @pytest.fixture(scope="module")
