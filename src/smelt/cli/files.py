@@ -91,7 +91,8 @@ def named(option: str) -> Generator[None]:
         yield
     except ValidationError as error:
         problem = error.errors()[0]
-        what = f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+        field, said = ".".join(map(str, problem["loc"])), problem["msg"].removeprefix("Value error, ")
+        what = f"{field}: {said}" if field else said
         raise InputError(where=option, what=what, do="see: smelt --help") from error
     except ValueError as error:
         raise InputError(where=option, what=str(error), do="see: smelt --help") from error

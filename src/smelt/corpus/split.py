@@ -48,7 +48,8 @@ def check_splits(shards: Sequence[Path], counts: Sequence[Mapping[str, int]]) ->
             what = f"holds documents of the split {unknown[0]!r}: {_in_words(count)}"
             raise InputError(where=_name(shard), what=what, expected=" or ".join(SPLITS), do=DEDUP)
         if WITHOUT in count and len(every) > 1:
-            what = f"is split in part: {_in_words(count)}; of all documents {_in_words(every)}"
+            of_all = f"; of all documents {_in_words(every)}" if len(shards) > 1 else ""
+            what = f"is split in part: {_in_words(count)}{of_all}"
             raise InputError(where=_name(shard), what=what, expected="a split for each document, or none", do=DEDUP)
     return every
 

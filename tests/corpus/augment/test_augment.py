@@ -16,12 +16,16 @@ from hypothesis import strategies as st
 from pypinyin import lazy_pinyin
 
 from pipeline_runs import QUICKSTART, first_lines
+from smelt.core.step import Sizes
+from smelt.corpus.augment.augmentation import Augmentation
 from smelt.corpus.augment.noise import FAULTS, Fault, confusions, neighbours
 from smelt.corpus.augment.paraphrase import Paraphrase
+from smelt.corpus.augment.steps import Augment
 from smelt.corpus.augment.synonyms import Synonyms, pattern_of
 from smelt.corpus.augment.translate import BackTranslation
 from smelt.corpus.document import Document, as_batch
-from smelt.corpus.ops import parse_op
+from smelt.corpus.ops import OPS, parse_op
+from smelt.corpus.steps import Read
 from smelt.errors import InputError
 
 ARTICLE = r"第[一二三四五六七八九十百千零〇]+[条章节款]|[!-~]*[0-9][!-~]*"
@@ -203,6 +207,20 @@ def marian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     torch.set_num_threads(1)  # beside other tests, threads wait for one another longer than they work
     yield str(folder)
     torch.set_num_threads(threads)
+
+
+def test_what_an_augmentation_takes_is_told_beforehand_or_that_it_is_not_known(marian: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("One text.")
+    raw = Read(paths=(str(tmp_path / "a.txt"),))
+    ops: list[Any] = ["noise", "synonyms", "paraphrase", {"op": "back-translation", "forth": marian, "back": marian}]
+    steps = [Augment.model_validate({"corpus": raw, "op": op}) for op in ops]
+    assert [step.op.op for step in steps] == [name for name, op in OPS.items() if issubclass(op, Augmentation)]
+    sizes = [Sizes({raw.fingerprint: {"bytes": n_bytes}}, is_made=lambda step: True) for n_bytes in (10**8, 2 * 10**8)]
+    for step in steps:
+        half, whole = (step.estimate(size) for size in sizes)
+        is_known = step.op.op != "back-translation"
+        assert (half.core_seconds > 0, bool(half.note)) == (is_known, not is_known)
+        assert whole.core_seconds == 2 * half.core_seconds
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -259,6 +259,13 @@ def test_a_tokenizer_and_what_it_makes_idle_are_refused(
         Mix(corpora=unique(documents), tokenizer=bpe, **fields)
 
 
+def test_the_command_says_so_in_a_sentence(documents: Path, tmp_path: Path) -> None:
+    path = words_tokenizer(tmp_path / "hf")
+    arguments = ("mix", documents, "-o", tmp_path / "out", "--unit", "bytes", "--tokenizer", path)
+    refused = smelt(*arguments, "--store", tmp_path / "store", check=False)
+    assert refused.stderr.startswith("Error: mix: a tokenizer is of no use where the unit is bytes\n")
+
+
 def test_a_tokenizer_without_an_end_of_documents_makes_no_stream(documents: Path, tmp_path: Path) -> None:
     bpe = ExistingTokenizer(path=str(words_tokenizer(tmp_path / "hf")))
     with pytest.raises(InputError, match=r"has no token <\|end\|>"):

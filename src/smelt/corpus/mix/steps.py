@@ -30,9 +30,10 @@ from smelt.units import Count
 if TYPE_CHECKING:
     import polars as pl
 
-BYTES_PER_SECOND = 140e6
-"""Text mixed on one core (2026-11, 75 MB of English government documents and Chinese statutes in half the bytes)."""
-TOKENS_BYTES_PER_SECOND = 6e6
+BYTES_PER_SECOND = 120e6
+"""Text mixed on one core, Parquet to Parquet, English and Chinese in half the bytes (`python -m benchmarks mixing`,
+2026-11; reading and writing alone makes 190)."""
+TOKENS_BYTES_PER_SECOND = 5e6
 """Likewise where tokens are counted, with a vocabulary of 8,192."""
 BYTES_PER_TOKEN = 3.2
 """English and Chinese with a vocabulary of 8,192 (as in tokens/steps.py)."""
