@@ -111,7 +111,7 @@ def text_of(chance: random.Random, number: int, language: str) -> str:
 
 def write_recipe(folder: Path, *names: str) -> Path:
     """The recipe with these parts, and what it reads."""
-    chance, folder = random.Random(17), folder
+    chance = random.Random(17)
     rows = [
         {"text": text_of(chance, n, language := ("zh", "en")[n % 3 > 0]), "lang": language, "domain": f"d{n % 2}"}
         for n in range(N_DOCUMENTS)

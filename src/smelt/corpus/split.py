@@ -50,7 +50,7 @@ def check_splits(shards: Sequence[Path], counts: Sequence[Mapping[str, int]]) ->
         if WITHOUT in count and len(every) > 1:
             of_all = f"; of all documents {_in_words(every)}" if len(shards) > 1 else ""
             what = f"is split in part: {_in_words(count)}{of_all}"
-            raise InputError(where=_name(shard), what=what, expected="a split for each document, or none", do=DEDUP)
+            raise InputError(where=_name(shard), what=what, expected="a split for each document", do=DEDUP)
     return every
 
 

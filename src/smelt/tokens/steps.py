@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import ExitStack
 from functools import cache, partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from annotated_types import Ge, Gt
 from pydantic import BeforeValidator, JsonValue, ValidationInfo
 
 from smelt.core.artifact import Artifact, Counts
-from smelt.core.shards import file_digest, link_whole, write_whole
+from smelt.core.shards import file_digest, write_whole
 from smelt.core.step import RUNTIME, Estimate, Sizes, Step
 from smelt.core.work import Work
 from smelt.corpus.corpus import Corpus, read_shard
@@ -118,8 +119,9 @@ class ExistingTokenizer(Step[Tokenizer]):
         return {"tokenizer": file_digest(self.file)}
 
     def make(self, work: Work) -> Counts:
-        """Links the file."""
-        link_whole(self.file, work.folder / TOKENIZER)
+        """Copies the file: linked, it would change with the user's."""
+        with write_whole(work.folder / TOKENIZER) as path:
+            shutil.copyfile(self.file, path)
         return {"vocab": read_bpe(self.file).get_vocab_size()}
 
 

@@ -241,6 +241,17 @@ def test_a_trained_tokenizer_counts_the_same_from_its_file_as_from_its_step(docu
     assert_frame_equal(by_file.kept().collect(), by_step.kept().collect())
 
 
+def test_a_tokenizer_in_the_store_stays_when_the_users_file_changes(tmp_path: Path) -> None:
+    path = words_tokenizer(tmp_path / "hf")
+    before = path.read_bytes()
+    step = ExistingTokenizer(path=str(path))
+    made = Store(tmp_path / "store", runner=Inline()).make(step)
+    with path.open("r+b") as file:  # in place, as `tokenizers` saves
+        file.write(b" {")
+    assert (made.folder / "tokenizer.json").read_bytes() == before
+    assert ExistingTokenizer(path=str(path.parent)).fingerprint != step.fingerprint  # its contents tell it
+
+
 def test_what_is_no_tokenizer_is_refused_before_anything_is_read(documents: Path, tmp_path: Path) -> None:
     (tmp_path / "wrong.json").write_text('{"model": 3}')
     for path, said in (("wrong.json", "is no tokenizer"), ("nowhere", "is no file")):

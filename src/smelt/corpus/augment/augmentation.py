@@ -37,7 +37,7 @@ class Augmentation(Op):
         split = batch.select(split=field_of("split", batch))["split"]
         if split.null_count():
             raise not_split(self.op)
-        may_change = batch.select(is_kept()).to_series() & (split == "train").fill_null(value=False)
+        may_change = batch.select(is_kept()).to_series() & (split == "train")
         rows = may_change.arg_true()
         texts = batch["text"].gather(rows).to_list()
         new = self.change(texts, [rng_of(name, self) for name in batch["id"].gather(rows)])
