@@ -67,7 +67,7 @@ class Drawing:
 
 
 def count_shard(shard: Path, *, drawing: Drawing, scratch: Path) -> JsonValue:
-    """Writes what a shard's documents are drawn by; gives documents, bytes and size by group, and what is held out."""
+    """Writes what a shard's documents are drawn by; gives documents, bytes and size by group, what is held out, and all."""
     documents = read_shard(shard).with_columns(drop=pl.lit(None, DROP))
     _check_passes(documents, shard)
     marked = _marked(documents, drawing)
@@ -79,6 +79,7 @@ def count_shard(shard: Path, *, drawing: Drawing, scratch: Path) -> JsonValue:
     return {
         "groups": {group: list(numbers) for group, *numbers in sums.iter_rows()},
         "held_out": list(held_out),
+        "read": list(documents.select(pl.len(), N_BYTES.sum()).row(0)),
     }
 
 

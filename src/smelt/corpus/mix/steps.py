@@ -17,9 +17,9 @@ from pydantic import BeforeValidator, Field, JsonValue, SkipValidation, model_va
 from smelt.core.artifact import Artifact, Counts
 from smelt.core.shards import shard_size, write_json
 from smelt.core.step import Estimate, Sizes, Step
-from smelt.core.work import Work
+from smelt.core.work import Amounts, Work
 from smelt.corpus.corpus import Corpus
-from smelt.corpus.curate import parse_ledgers
+from smelt.corpus.curate import amounts_in, parse_ledgers
 from smelt.corpus.mix.plan import Draw, WhenShort, amounts_of, shares_of
 from smelt.corpus.mix.report import REPORT, Row, Terms, rows_of, warnings_of
 from smelt.corpus.mix.shards import Drawing, Unit, Window
@@ -122,7 +122,8 @@ class Mix(Step[Corpus]):
         window = Window(self.since, self.until, self.domains, self.languages)
         drawing = Drawing(self.by, self.unit, self.seed, window, tokenizer)
         counting = partial(count_shard, drawing=drawing, scratch=work.scratch)
-        counted = cast("list[dict[str, Any]]", work.map(counting, shards, label="count", cost=shard_size))
+        found = work.map(counting, shards, label="count", cost=shard_size, counts=_amounts_counted)
+        counted = cast("list[dict[str, Any]]", found)
         groups = add_groups(part["groups"] for part in counted)
         shares, draws = self._plan(groups, [keys_file(shard, work.scratch) for shard in shards])
         schema = common_schema(_schemas(corpora), with_split=are_split)
@@ -135,7 +136,13 @@ class Mix(Step[Corpus]):
             scratch=work.scratch,
             folder=work.folder,
         )
-        selected = work.map(selecting, list(enumerate(shards)), label="select", cost=lambda item: shard_size(item[1]))
+        selected = work.map(
+            selecting,
+            list(enumerate(shards)),
+            label="select",
+            cost=lambda item: shard_size(item[1]),
+            counts=_amounts_selected,
+        )
         parts = cast("list[dict[str, Any]]", selected)
         taken = add_groups(part["taken"] for part in parts)
         held_out = add_groups({"": part["held_out"]} for part in counted)[""]
@@ -215,6 +222,14 @@ class Mix(Step[Corpus]):
         if self.unit != "tokens":
             return "exactly"
         return "by the tokenizer" if self.tokenizer else f"estimated: {self.bytes_per_token:g} bytes a token"
+
+
+def _amounts_counted(part: JsonValue) -> Amounts:
+    return Amounts(*cast("dict[str, list[int]]", part)["read"])
+
+
+def _amounts_selected(part: JsonValue) -> Amounts:
+    return amounts_in(cast("dict[str, JsonValue]", part)["ledger"])
 
 
 def _schemas(corpora: Sequence[Corpus]) -> list[pl.Schema]:
