@@ -67,7 +67,7 @@ class Drawing:
 
 
 def count_shard(shard: Path, *, drawing: Drawing, scratch: Path) -> JsonValue:
-    """Writes what a shard's documents are drawn by; gives documents, bytes and size by group, those held out, and all."""
+    """Writes what documents are drawn by; gives documents, bytes and size by group, those held out, and all."""
     documents = read_shard(shard).with_columns(drop=pl.lit(None, DROP))
     _check_passes(documents, shard)
     marked = _marked(documents, drawing)
