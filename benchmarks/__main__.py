@@ -22,6 +22,7 @@ from benchmarks.figures import Figure
 from benchmarks.fuzz import measure_fuzz
 from benchmarks.language import measure_language
 from benchmarks.metadata import measure_metadata
+from benchmarks.mixing import measure_mixing
 from benchmarks.parity import measure_parity
 from benchmarks.quickstart import measure_quickstart
 from benchmarks.scale import measure_scale
@@ -37,6 +38,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "duplicates": measure_duplicates,
     "extraction": measure_extraction,
     "toxicity": measure_toxicity,
+    "mixing": measure_mixing,
     "fuzz": measure_fuzz,
     "parity": measure_parity,
     "language": measure_language,

@@ -21,7 +21,7 @@ from pydantic import JsonValue, ValidationError
 
 from smelt.cli.console import Follower
 from smelt.cli.run import choose_runner
-from smelt.core.artifact import MANIFEST
+from smelt.core.artifact import MANIFEST, Artifact
 from smelt.core.shards import link_whole, write_whole
 from smelt.core.step import Step
 from smelt.core.store import Store
@@ -57,6 +57,13 @@ def corpus_of(path: str) -> Step[Corpus]:
     return Existing(folder=path) if (Path(path) / KEPT).is_dir() else Read(paths=(path,))
 
 
+def tokenizer_of(path: Path) -> Step[Artifact]:
+    """The tokenizer at a path: a file, or a folder with one."""
+    from smelt.tokens.steps import ExistingTokenizer
+
+    return ExistingTokenizer(path=str(path))
+
+
 def parse_ops(values: Sequence[str | Mapping[str, object]], *, option: str) -> tuple[Op, ...]:
     """Ops from what an option says; `InputError` names the option where they are none."""
     with named(option):
@@ -84,7 +91,8 @@ def named(option: str) -> Generator[None]:
         yield
     except ValidationError as error:
         problem = error.errors()[0]
-        what = f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+        field, said = ".".join(map(str, problem["loc"])), problem["msg"].removeprefix("Value error, ")
+        what = f"{field}: {said}" if field else said
         raise InputError(where=option, what=what, do="see: smelt --help") from error
     except ValueError as error:
         raise InputError(where=option, what=str(error), do="see: smelt --help") from error

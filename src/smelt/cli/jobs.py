@@ -145,6 +145,9 @@ def mix(
     budget: Annotated[str | None, typer.Option(help="How much in all, such as 20M; else as much as there is.")] = None,
     unit: Annotated[str, typer.Option(help="What is counted: tokens, bytes or documents.")] = "tokens",
     bytes_per_token: Annotated[float | None, typer.Option(help="By which tokens are estimated.")] = None,
+    tokenizer: Annotated[
+        Path | None, typer.Option(help="Count tokens with this tokenizer.json, or the one in this folder.")
+    ] = None,
     epochs: Annotated[int, typer.Option(help="How often a document is taken at most.")] = 1,
     when_short: Annotated[str, typer.Option(help="When a group runs out: spill, stop or shrink.")] = "spill",
     since: Annotated[str | None, typer.Option(help="Only from this year, month or day on.")] = None,
@@ -158,7 +161,7 @@ def mix(
     json: JsonOption = False,
 ) -> None:
     """Draw a mixture: shares of groups, a budget, repeats up to so many epochs; OUT/mix.json says what was taken."""
-    from smelt.cli.files import inputs_of, make_files, named, parse_weights
+    from smelt.cli.files import inputs_of, make_files, named, parse_weights, tokenizer_of
     from smelt.corpus.mix.steps import Mix
     from smelt.corpus.steps import Read
 
@@ -174,6 +177,7 @@ def mix(
         "seed": seed,
     }
     given = {"by": by, "budget": budget, "bytes_per_token": bytes_per_token, "since": since, "until": until}
+    given |= {"tokenizer": tokenizer_of(tokenizer) if tokenizer else None}
     with named("mix"):
         step = Mix.model_validate(settings | {name: value for name, value in given.items() if value is not None})
     make_files(step, output, store=store, on=on, workers=workers, as_json=json)

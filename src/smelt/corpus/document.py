@@ -122,6 +122,8 @@ class Op(BaseModel):
     """The op's name in recipes."""
     version: ClassVar[int] = 1
     """Bumped when the code makes something else of the same settings."""
+    needs_split: ClassVar[bool] = False
+    """Whether it must know which documents are held out: a corpus that does not say so is refused at once."""
 
     @property
     def label(self) -> str:

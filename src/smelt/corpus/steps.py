@@ -152,7 +152,12 @@ class Curate(Step[Corpus]):
 
     def make(self, work: Work) -> Counts:
         """Curates the shards side by side."""
+        from smelt.corpus.split import check_is_split
+
         shards = work.open(self.corpus).shards
+        needs_split = next((op.label for op in self.ops if op.needs_split), None)
+        if needs_split is not None:
+            check_is_split(work, shards, where=needs_split)
         task = partial(curate_shard, ops=self.ops, folder=work.folder)
         ledger = parse_ledgers(work.map(task, shards, label="curate", cost=shard_size, counts=amounts_in))
         if ledger[-1].documents_out == 0:

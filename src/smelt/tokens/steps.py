@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import ExitStack
 from functools import cache, partial
 from pathlib import Path
@@ -10,21 +11,22 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, cast
 import numpy as np
 import polars as pl
 from annotated_types import Ge, Gt
-from pydantic import BeforeValidator, JsonValue
+from pydantic import BeforeValidator, JsonValue, ValidationInfo
 
 from smelt.core.artifact import Artifact, Counts
-from smelt.core.shards import file_digest, link_whole, write_whole
+from smelt.core.shards import file_digest, write_whole
 from smelt.core.step import RUNTIME, Estimate, Sizes, Step
 from smelt.core.work import Work
 from smelt.corpus.corpus import Corpus, read_shard
-from smelt.corpus.duplicates.steps import absolute_path
-from smelt.corpus.duplicates.tokens import load_tokenizer
+from smelt.corpus.steps import absolute_paths
 from smelt.errors import EmptyResult, InputError
 from smelt.tokens.tokenizer import (
     SMALLEST_VOCAB,
+    TOKENIZER,
     Tokenizer,
     choose_sample,
     cut_bytes,
+    read_bpe,
     save_bpe,
     train_bpe,
 )
@@ -45,6 +47,11 @@ BATCH = 1_024
 """Documents encoded in one call."""
 
 MORE = "give more documents, or change held_out in the dedup step"
+
+
+def _absolute(path: object, info: ValidationInfo) -> object:
+    found = absolute_paths(path, info)
+    return found[0] if isinstance(path, str | Path) and isinstance(found, list) else found
 
 
 class TrainTokenizer(Step[Tokenizer]):
@@ -70,7 +77,7 @@ class TrainTokenizer(Step[Tokenizer]):
         if not texts:
             raise EmptyResult(where="train-tokenizer", what="the corpus has no document to train on", do=MORE)
         bpe = train_bpe(texts, vocab=self.vocab)
-        save_bpe(bpe, work.folder / "tokenizer.json")
+        save_bpe(bpe, work.folder / TOKENIZER)
         return {
             "vocab": bpe.get_vocab_size(),
             "sample_documents": len(texts),
@@ -84,36 +91,38 @@ class TrainTokenizer(Step[Tokenizer]):
 
 
 class ExistingTokenizer(Step[Tokenizer]):
-    """A tokenizer that stands in a file: what an earlier recipe trained, or any `tokenizer.json` of Hugging Face.
-
-    It is told by the contents of the file.
-    """
+    """A tokenizer that stands in a file: one that smelt trained, or any that Hugging Face `tokenizers` reads."""
 
     step: ClassVar[str] = "existing-tokenizer"
     makes: ClassVar[type[Artifact]] = Tokenizer
 
-    path: Annotated[str, BeforeValidator(absolute_path), RUNTIME]
-    """The file, or the folder that holds it as `tokenizer.json`. Without the token `<|end|>` no corpus can be encoded
-    with it, but tokens can be counted and compared."""
+    path: Annotated[str, BeforeValidator(_absolute), RUNTIME]
+    """`tokenizer.json` under any name, or a folder with it: a tokenizer of the store, a model of Hugging Face."""
 
     @property
     def file(self) -> Path:
-        """The file; `InputError` where there is none."""
-        path = Path(self.path)
-        found = path / "tokenizer.json" if path.is_dir() else path
-        if not found.is_file():
-            raise InputError(where=self.path, what="is no tokenizer", expected="a tokenizer.json, or a folder with one")
-        return found
+        """The file of the tokenizer; `InputError` where there is none."""
+        found = Path(self.path)
+        found = found / TOKENIZER if found.is_dir() else found
+        if found.is_file():
+            return found
+        raise InputError(
+            where=f"tokenizer {self.path}",
+            what="is no file, and no folder with one",
+            expected=f"{TOKENIZER}, or a folder with it",
+            do="of a model with a tokenizer.model alone, save the tokenizer with transformers first",
+        )
 
     def extra_identity(self) -> dict[str, JsonValue]:
-        """The contents of the file."""
-        return {"digest": file_digest(self.file)}
+        """The contents of the file, which are read: before anything is made, and not behind hours of other steps."""
+        read_bpe(self.file)
+        return {"tokenizer": file_digest(self.file)}
 
     def make(self, work: Work) -> Counts:
-        """Links the file."""
-        vocab = load_tokenizer(self.file).tokenizer.get_vocab_size()
-        link_whole(self.file, work.folder / "tokenizer.json")
-        return {"vocab": vocab}
+        """Copies the file: linked, it would change with the user's."""
+        with write_whole(work.folder / TOKENIZER) as path:
+            shutil.copyfile(self.file, path)
+        return {"vocab": read_bpe(self.file).get_vocab_size()}
 
 
 class Tokenize(Step[Tokens]):

@@ -22,6 +22,8 @@ from smelt.core.artifact import Artifact
 from smelt.core.shards import write_whole
 from smelt.errors import InputError
 
+TOKENIZER = "tokenizer.json"
+"""The file's name, as Hugging Face has it."""
 END = "<|end|>"
 """The one special token: closes every document."""
 BYTE_VALUES = 256
@@ -77,11 +79,26 @@ def load_bpe(path: Path) -> tokenizers.Tokenizer:
     return bpe
 
 
+def read_bpe(path: Path) -> tokenizers.Tokenizer:
+    """The tokenizer of anyone's file; `InputError` where it is none."""
+    try:
+        return load_bpe(path)
+    except Exception as error:  # `tokenizers` raises nothing narrower
+        raise InputError(
+            where=str(path), what=f"is no tokenizer: {error}", expected=f"a {TOKENIZER} of Hugging Face tokenizers"
+        ) from error
+
+
 def end_id(bpe: tokenizers.Tokenizer) -> int:
-    """The id of `END`; `InputError` where there is none, since nothing else would part documents."""
+    """The id of `END`; `InputError` where a tokenizer that smelt did not train has none."""
     found = bpe.token_to_id(END)
     if found is None:
-        raise InputError(where="tokenizer", what=f"has no token {END}", expected="one that smelt trained")
+        raise InputError(
+            where="tokenizer",
+            what=f"has no token {END}, with which documents end",
+            expected="one that smelt trained",
+            do='train it in the recipe: step = "train-tokenizer"; others can count tokens for mix, and no more',
+        )
     return found
 
 
@@ -132,7 +149,7 @@ class Tokenizer(Artifact):
     @property
     def path(self) -> Path:
         """Where `tokenizer.json` is."""
-        return self.folder / "tokenizer.json"
+        return self.folder / TOKENIZER
 
     @cached_property
     def bpe(self) -> tokenizers.Tokenizer:

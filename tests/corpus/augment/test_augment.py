@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -9,16 +11,24 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pypinyin import lazy_pinyin
 
-from smelt.corpus.augment.noise import confusions, neighbours
+from pipeline_runs import QUICKSTART, first_lines
+from smelt.core.step import Sizes
+from smelt.corpus.augment.augmentation import Augmentation
+from smelt.corpus.augment.noise import FAULTS, Fault, confusions, neighbours
 from smelt.corpus.augment.paraphrase import Paraphrase
-from smelt.corpus.augment.synonyms import Synonyms
+from smelt.corpus.augment.steps import Augment
+from smelt.corpus.augment.synonyms import Synonyms, pattern_of
 from smelt.corpus.augment.translate import BackTranslation
 from smelt.corpus.document import Document, as_batch
-from smelt.corpus.ops import parse_op
+from smelt.corpus.ops import OPS, parse_op
+from smelt.corpus.steps import Read
 from smelt.errors import InputError
 
+ARTICLE = r"第[一二三四五六七八九十百千零〇]+[条章节款]|[!-~]*[0-9][!-~]*"
 TEXTS = [
     "However, on March 5, 2019 about 30% of members frequently met.\nThey began.",
     "因此，2019年3月5日施行的规定必须立即执行，百分之30的公民经常提出意见。",
@@ -59,6 +69,65 @@ def test_noise_keeps_line_breaks() -> None:
     assert op.change_one(TEXTS[0], Random(1)).count("\n") == 1
 
 
+CHINESE_NUMERALS = set("〇零一二三四五六七八九十百千万亿兆两廿卅壹贰叁肆伍陆柒捌玖拾佰仟萬億")
+
+
+def numerals(text: str) -> str:
+    """Digits and Chinese numerals in their order, told character by character."""
+    return "".join(c for c in text if c.isdigit() or c in CHINESE_NUMERALS)
+
+
+def noisy(text: str, seed: int, **fields: Any) -> str:
+    op: Any = parse_op({"op": "noise", "rate": 0.5, **fields})
+    return op.change_one(text, Random(seed))
+
+
+NUMBERED = st.lists(
+    st.sampled_from([*"0189lIOSBZ,.-/%$ \n第条款是时事人己末年月日号元百分之三二十两〇壹佰１ab"])
+    | st.characters(codec="utf-8"),
+    max_size=40,
+).map("".join)
+
+
+@given(NUMBERED, st.integers(0, 10**6), st.sampled_from([(fault,) for fault in FAULTS] + [FAULTS]))
+@settings(max_examples=1500, deadline=None)
+def test_noise_keeps_every_numeral_in_its_order_and_makes_none(text: str, seed: int, faults: tuple[Fault, ...]) -> None:
+    assert numerals(noisy(text, seed, faults=faults)) == numerals(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("依照本法第三百二十条第二款的规定处罚", ["第三百二十条第二款"]),
+        ("自2019年3月5日起施行，罚款人民币5000元", ["自2019年3月5日", "币5000元"]),
+        ("应当一次性支付壹佰万元整，逾期另付百分之三十", ["付壹佰万元", "百分之三十"]),
+        ("under Article 12(3)(a) of the act of 2019-03-05", ["12(3)(a)", "2019-03-05"]),
+        ("they paid $1,000.50 or 3.5% of it", ["$1,000.50", "3.5%"]),
+        ("Title IV, Chapter XII of the 5th edition, § 12a", ["IV", "XII", "5th", "12a"]),
+    ],
+)
+def test_noise_keeps_articles_dates_and_amounts_whole(text: str, kept: list[str]) -> None:
+    changed = [noisy(text, seed) for seed in range(200)]
+    assert all(number in one for one in changed for number in kept)
+    assert len(set(changed)) > 100  # what stands between them is hit
+
+
+@pytest.mark.parametrize("name", ["statutes-en", "statutes-zh"])
+def test_noise_keeps_all_numbers_of_real_statutes(name: str) -> None:
+    for seed, line in enumerate(first_lines(QUICKSTART / f"{name}.jsonl.zst", 40)):
+        text = json.loads(line)["text"][:20_000]
+        changed = noisy(text, seed, rate=0.1)
+        assert changed != text
+        assert numerals(changed) == numerals(text)
+        assert re.findall(ARTICLE, changed) == re.findall(ARTICLE, text)
+
+
+def test_noise_takes_time_in_proportion_to_a_text_without_spaces() -> None:
+    """A pattern that went back would take hours over these."""
+    for text in ("a" * 100_000, "Q!" * 50_000, "I" * 100_000 + "a", "7" * 100_000, "条" * 100_000):
+        assert numerals(noisy(text, 0)) == numerals(text)
+
+
 def test_keys_are_neighbours_of_one_another() -> None:
     assert set(neighbours()["g"]) == set("ftyhbv")
     assert all(key in neighbours()[other] for key, others in neighbours().items() for other in others)
@@ -96,6 +165,23 @@ def test_a_thesaurus_of_the_users_own_is_taken(tmp_path: Path) -> None:
         Synonyms(table=str(tmp_path / "wrong.tsv")).change_one("ore", Random(0))
 
 
+WORDS = st.text(st.sampled_from("abAéſ-因此果 "), min_size=1, max_size=4).map(str.strip).filter(bool)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=8), st.text(st.sampled_from("abABÉé-因此果 .\n"), max_size=30))
+@settings(max_examples=400, deadline=None)
+def test_words_are_found_as_by_a_list_of_them_all(words: list[str], text: str) -> None:
+    lowered = sorted({word.lower() for word in words}, key=lambda word: (-len(word), word))
+    each = (rf"(?<!\w){re.escape(word)}(?!\w)" if word.isascii() else re.escape(word) for word in lowered)
+    expected = [match.span() for match in re.finditer("|".join(each), text, re.IGNORECASE)]
+    assert [match.span() for match in re.finditer(pattern_of(lowered), text)] == expected
+
+
+def test_a_letter_that_is_only_like_a_words_own_is_none() -> None:
+    long_s = "\u017fufficient"  # as books had it before 1800: a pattern without regard to case takes it for an s
+    assert Synonyms(rate=1).change_one(f"{long_s} Sufficient", Random(0)) == f"{long_s} Enough"
+
+
 @pytest.fixture(scope="module")
 def marian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A folder of a tiny Marian model with random weights."""
@@ -121,6 +207,20 @@ def marian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     torch.set_num_threads(1)  # beside other tests, threads wait for one another longer than they work
     yield str(folder)
     torch.set_num_threads(threads)
+
+
+def test_what_an_augmentation_takes_is_told_beforehand_or_that_it_is_not_known(marian: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("One text.")
+    raw = Read(paths=(str(tmp_path / "a.txt"),))
+    ops: list[Any] = ["noise", "synonyms", "paraphrase", {"op": "back-translation", "forth": marian, "back": marian}]
+    steps = [Augment.model_validate({"corpus": raw, "op": op}) for op in ops]
+    assert [step.op.op for step in steps] == [name for name, op in OPS.items() if issubclass(op, Augmentation)]
+    sizes = [Sizes({raw.fingerprint: {"bytes": n_bytes}}, is_made=lambda step: True) for n_bytes in (10**8, 2 * 10**8)]
+    for step in steps:
+        half, whole = (step.estimate(size) for size in sizes)
+        is_known = step.op.op != "back-translation"
+        assert (half.core_seconds > 0, bool(half.note)) == (is_known, not is_known)
+        assert whole.core_seconds == 2 * half.core_seconds
 
 
 @pytest.mark.filterwarnings("ignore")

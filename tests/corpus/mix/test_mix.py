@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import random
-import time
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
+from pydantic import ValidationError
+from tokenizers import models, pre_tokenizers, processors
 
-from pipeline_runs import artifact_bytes, kill_while_running, smelt
+from pipeline_runs import smelt
 from smelt.core.store import Store
 from smelt.core.work import Inline, Runner
 from smelt.corpus.augment.steps import Augment
@@ -26,7 +28,7 @@ from smelt.corpus.mix.plan import amounts_of, last_key, shares_of, whole_passes
 from smelt.corpus.mix.steps import Mix
 from smelt.corpus.steps import Curate, Read
 from smelt.errors import InputError
-from smelt.tokens.steps import Tokenize, TrainTokenizer
+from smelt.tokens.steps import ExistingTokenizer, Tokenize, TrainTokenizer
 
 EN = [
     "the ore",
@@ -197,6 +199,90 @@ def test_a_tokenizer_counts_what_tokenizing_makes(documents: Path, tmp_path: Pat
     assert sum(row["taken"]["tokens"] for row in rows) == tokens.manifest.counts["train_tokens"]
 
 
+def words_tokenizer(folder: Path) -> Path:
+    """A tokenizer of Hugging Face for which every word is one token, with what models' files bring along."""
+    folder.mkdir()
+    bpe = tokenizers.Tokenizer(models.WordLevel({"[UNK]": 0, "[CLS]": 1}, unk_token="[UNK]"))
+    bpe.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    bpe.post_processor = processors.TemplateProcessing(single="[CLS] $A", special_tokens=[("[CLS]", 1)])
+    bpe.enable_truncation(8)
+    bpe.enable_padding(length=512)
+    bpe.save(str(folder / "tokenizer.json"))
+    return folder / "tokenizer.json"
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_any_tokenizer_file_counts_all_of_its_tokens_and_none_that_models_add(
+    documents: Path, tmp_path: Path, is_folder: bool
+) -> None:
+    path = words_tokenizer(tmp_path / "hf")
+    given = path.parent if is_folder else path
+    options = ("--store", tmp_path / "store", "--workers", "1", "--budget", "900", "--epochs", "2")
+    smelt("mix", documents, "-o", tmp_path / "out", "--weights", "zh=.5", "--tokenizer", given, *options)
+    said = json.loads((tmp_path / "out/mix.json").read_text())
+    texts = pl.read_parquet(tmp_path / "out/kept/*.parquet")["text"]
+    assert said["counted"] == "by the tokenizer"
+    assert said["taken"] == sum(len(text.split()) + 1 for text in texts)
+    assert sum(row["wanted"] for row in said["groups"]) == 900
+    every = [json.loads(line) for line in documents.read_text().splitlines()]
+    for row in said["groups"]:
+        of_group = [len(one["text"].split()) + 1 for one in every if one["lang"] == row["group"]]
+        assert row["available"]["tokens"] == sum(of_group)
+        assert row["epochs"] == row["taken"]["tokens"] / sum(of_group) <= 2
+
+
+def test_a_trained_tokenizer_counts_the_same_from_its_file_as_from_its_step(documents: Path, tmp_path: Path) -> None:
+    store, bpe = Store(tmp_path, runner=Inline()), TrainTokenizer(corpus=unique(documents), vocab=400)
+    trained = store.make(bpe)
+    fields: dict[str, Any] = {"corpora": unique(documents), "weights": {"zh": 0.5}, "budget": 4_000, "epochs": 4}
+    by_step = store.make(Mix(tokenizer=bpe, **fields))
+    by_file = store.make(Mix(tokenizer=ExistingTokenizer(path=str(trained.folder)), **fields))
+    assert report(by_file) == report(by_step)
+    assert_frame_equal(by_file.kept().collect(), by_step.kept().collect())
+
+
+def test_a_tokenizer_in_the_store_stays_when_the_users_file_changes(tmp_path: Path) -> None:
+    path = words_tokenizer(tmp_path / "hf")
+    before = path.read_bytes()
+    step = ExistingTokenizer(path=str(path))
+    made = Store(tmp_path / "store", runner=Inline()).make(step)
+    with path.open("r+b") as file:  # in place, as `tokenizers` saves
+        file.write(b" {")
+    assert (made.folder / "tokenizer.json").read_bytes() == before
+    assert ExistingTokenizer(path=str(path.parent)).fingerprint != step.fingerprint  # its contents tell it
+
+
+def test_what_is_no_tokenizer_is_refused_before_anything_is_read(documents: Path, tmp_path: Path) -> None:
+    (tmp_path / "wrong.json").write_text('{"model": 3}')
+    for path, said in (("wrong.json", "is no tokenizer"), ("nowhere", "is no file")):
+        arguments = ("mix", documents, "-o", tmp_path / "out", "--store", tmp_path / "store")
+        refused = smelt(*arguments, "--tokenizer", tmp_path / path, check=False)
+        assert (refused.returncode, said in refused.stderr) == (2, True), refused.stderr
+        assert not list((tmp_path / "store").glob("corpus/*"))
+
+
+@pytest.mark.parametrize("fields", [{"unit": "bytes"}, {"bytes_per_token": 4.0}])
+def test_a_tokenizer_and_what_it_makes_idle_are_refused(
+    documents: Path, tmp_path: Path, fields: dict[str, Any]
+) -> None:
+    bpe = ExistingTokenizer(path=str(words_tokenizer(tmp_path / "hf")))
+    with pytest.raises(ValidationError, match="is of no use where"):
+        Mix(corpora=unique(documents), tokenizer=bpe, **fields)
+
+
+def test_the_command_says_so_in_a_sentence(documents: Path, tmp_path: Path) -> None:
+    path = words_tokenizer(tmp_path / "hf")
+    arguments = ("mix", documents, "-o", tmp_path / "out", "--unit", "bytes", "--tokenizer", path)
+    refused = smelt(*arguments, "--store", tmp_path / "store", check=False)
+    assert refused.stderr.startswith("Error: mix: a tokenizer is of no use where the unit is bytes\n")
+
+
+def test_a_tokenizer_without_an_end_of_documents_makes_no_stream(documents: Path, tmp_path: Path) -> None:
+    bpe = ExistingTokenizer(path=str(words_tokenizer(tmp_path / "hf")))
+    with pytest.raises(InputError, match=r"has no token <\|end\|>"):
+        Store(tmp_path / "store", runner=Inline()).make(Tokenize(corpus=unique(documents), tokenizer=bpe))
+
+
 def test_a_shortfall_is_warned_of(documents: Path, tmp_path: Path) -> None:
     said = report(mixed(tmp_path, documents, weights={"zh": 0.9}, budget=100, unit="documents"))["warnings"]
     assert len(said) == 1
@@ -226,28 +312,3 @@ def test_a_whole_recipe_is_the_same_on_two_processes_and_seven_shards(
     assert dict(two.documents.group_by("id").len().iter_rows()) == dict(planned.iter_rows())
     held_out = two.documents.filter(pl.col("split") == "held_out")["id"]
     assert not any("~" in name for name in held_out)
-
-
-def test_a_killed_mix_resumes_to_the_same_bytes(tmp_path: Path) -> None:
-    write_documents(tmp_path / "many.jsonl", 8_000)
-    arguments = (
-        "mix",
-        tmp_path / "many.jsonl",
-        "-o",
-        tmp_path / "out",
-        "--weights",
-        "zh=.5",
-        "--epochs",
-        "3",
-        "--workers",
-        "1",
-    )
-    start = time.monotonic()
-    smelt(*arguments, "--store", tmp_path / "whole")
-    seconds = time.monotonic() - start
-    killed = [
-        kill_while_running(*arguments, "--store", tmp_path / "killed", after=seconds * part) for part in (0.5, 0.6)
-    ]
-    assert all(killed)
-    smelt(*arguments, "--store", tmp_path / "killed")
-    assert artifact_bytes(tmp_path / "killed") == artifact_bytes(tmp_path / "whole")

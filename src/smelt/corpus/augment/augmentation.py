@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
-from typing import Annotated, TypeVar
+from typing import Annotated, ClassVar, TypeVar
 
 import polars as pl
 import xxhash
@@ -18,7 +18,7 @@ from pydantic import Field
 
 from smelt.corpus.document import Op, field_of, is_kept
 from smelt.corpus.measures.measure import MEASURES
-from smelt.errors import InputError
+from smelt.corpus.split import not_split
 
 T = TypeVar("T")
 AUGMENTATION = pl.Struct({"name": pl.String, "seed": pl.Int64, "parent": pl.String})
@@ -28,20 +28,16 @@ AUGMENTATION = pl.Struct({"name": pl.String, "seed": pl.Int64, "parent": pl.Stri
 class Augmentation(Op):
     """Changes the texts of training documents; see the module's docstring."""
 
+    needs_split: ClassVar[bool] = True
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Another seed, other changes."""
 
     def apply(self, batch: pl.DataFrame) -> pl.DataFrame:
         """The batch with changed texts, and how each was changed."""
         split = batch.select(split=field_of("split", batch))["split"]
-        if len(batch) and split.null_count() == len(batch):
-            raise InputError(
-                where=self.op,
-                what="the documents are not split: it would change those that models are judged by",
-                expected="a corpus made by dedup",
-                do='add a step = "dedup" before it',
-            )
-        may_change = batch.select(is_kept()).to_series() & (split == "train").fill_null(value=False)
+        if split.null_count():
+            raise not_split(self.op)
+        may_change = batch.select(is_kept()).to_series() & (split == "train")
         rows = may_change.arg_true()
         texts = batch["text"].gather(rows).to_list()
         new = self.change(texts, [rng_of(name, self) for name in batch["id"].gather(rows)])

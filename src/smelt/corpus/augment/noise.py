@@ -8,11 +8,17 @@
     sound       a Chinese character for another of the same syllable: what input by pinyin gets wrong
     shape       a Chinese character for one that looks like it
 
-Line breaks and spaces stay. Tables with their origin are in augment/tables.
+Line breaks and spaces stay, and so do numbers: a wrong letter is a fault, a wrong digit a wrong fact. No digit and no
+Chinese numeral is changed, moved, lost or made (第三百二十条, 2019-03-05, $1,000.50, 壹佰元), nor what it is written
+together with: the word it stands in, of letters and signs of ASCII (12(3)(a), 30%, 5th), and the character on either
+side (第 and 条). Roman numerals in capitals stay too. So do words that only look like numbers: 一般, 大陆.
+
+Tables with their origin are in augment/tables.
 """
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib import resources
 from math import log
@@ -28,21 +34,42 @@ FAULTS: tuple[Fault, ...] = ("keyboard", "ocr", "case", "delete", "transpose", "
 TABLES = resources.files("smelt.corpus.augment") / "tables"
 KEYBOARD = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 """Rows of a QWERTY keyboard; each is moved by half a key against the one above."""
+NUMERALS = (
+    r"\d〇○零一二三四五六七八九十百千万亿兆两廿卅卌壹贰叁肆伍陆柒捌玖拾佰仟萬億兩貳貮弍叄參陸〡-〩"
+    "¼-¾⅐-ↈ⁰-⁹₀-₉²³¹①-⒛㈠-㈩㊀-㊉"
+)
+"""Decimal digits of any script, Chinese numerals with those of amounts, fractions, exponents, numbers in circles."""
+NUMERAL = re.compile(f"[{NUMERALS}]")
+NUMBER = re.compile(
+    rf"\S?(?<![!-~])[!-/:-~]*+[{NUMERALS}][!-~{NUMERALS}]*+\S?"  # possessive: linear in runs without a space
+    r"|(?<![A-Za-z])[IVXLCDM]++(?![A-Za-z])"
+)
+"""What stays as it is: see the module's docstring."""
 LONGEST = 2
 """Characters in an entry of the table of scanners' faults, at most."""
 
 
 class Noise(Augmentation):
-    """Puts faults into texts, each character being hit with the same probability."""
+    """Puts faults into texts, each character outside numbers being hit with the same probability."""
 
     op: ClassVar[str] = "noise"
+    version: ClassVar[int] = 2
     rate: Annotated[float, Field(gt=0, le=0.5)] = 0.02
     """Faults a character (taste): a sentence of 100 characters has two."""
     faults: Annotated[tuple[Fault, ...], Field(min_length=1)] = FAULTS
     """Which kinds; a character is hit by one of those that fit it, at random."""
 
     def change_one(self, text: str, rng: Random) -> str:
-        """The text with faults."""
+        """The text with faults, and with the numbers it had."""
+        out: list[str] = []
+        at = 0
+        for number in NUMBER.finditer(text):
+            out += [self._faulty(text[at : number.start()], rng), number[0]]
+            at = number.end()
+        return "".join([*out, self._faulty(text[at:], rng)])
+
+    def _faulty(self, text: str, rng: Random) -> str:
+        """A stretch without numbers, with faults. Gaps have no memory: stretches are hit as their whole would be."""
         out: list[str] = []
         at = 0
         while (hit := at + _gap(rng, self.rate)) < len(text):
@@ -94,10 +121,11 @@ def neighbours() -> dict[str, str]:
 
 @cache
 def confusions(table: str) -> dict[str, tuple[str, ...]]:
-    """What each entry of a table can be taken for. A line is a group of entries, each like all others."""
+    """What each entry of a table can be taken for. A line is a group of entries, each like all others, numerals aside:
+    是 is not to become 十."""
     found: dict[str, list[str]] = {}
     for line in (TABLES / f"{table}.txt").read_text(encoding="utf-8").splitlines():
-        members = line.split() if line and not line.startswith("#") else []
+        members = [entry for entry in line.split() if not NUMERAL.search(entry)] if not line.startswith("#") else []
         for member in members:
             found.setdefault(member, []).extend(other for other in members if other != member)
     return {member: tuple(dict.fromkeys(others)) for member, others in found.items()}

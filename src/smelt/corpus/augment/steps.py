@@ -20,16 +20,17 @@ from smelt.core.step import Estimate, Sizes, Step
 from smelt.core.work import Work
 from smelt.corpus.augment.augmentation import Augmentation
 from smelt.corpus.corpus import Corpus, read_shard, write_shard
-from smelt.corpus.curate import BATCH, parse_ledgers
+from smelt.corpus.curate import BATCH, amounts_in, parse_ledgers
 from smelt.corpus.document import DROP, drop_where, field_of, is_kept
 from smelt.corpus.ledger import entry_of, worst_reasons
 from smelt.corpus.ops import ops_identity, parse_op
+from smelt.corpus.split import check_is_split
 from smelt.corpus.steps import finish
 from smelt.errors import EmptyResult
 
-BYTES_PER_SECOND = 2.5e6
-"""Text on one core: synonyms, the slowest of those that need no model (2026-11, 75 MB of English government documents
-and Chinese statutes: noise 18 MB/s, paraphrase 23). How long a translation model takes was not measured: far longer."""
+BYTES_PER_SECOND = {"noise": 7e6, "synonyms": 12e6, "paraphrase": 14e6}
+"""Text on one core, from Parquet to Parquet, English, which is slower than Chinese (`python -m benchmarks mixing`,
+2026-11). How long a translation model takes depends on the model and was not measured."""
 
 
 def _parse(value: object, info: ValidationInfo) -> object:
@@ -60,15 +61,18 @@ class Augment(Step[Corpus]):
         return {**ops_identity((self.op,)), "op": self.op.op}
 
     def estimate(self, sizes: Sizes) -> Estimate:
-        """Augmentation takes time in proportion to the text."""
-        n_bytes = sizes.number(self.corpus, "bytes")
-        return Estimate(core_seconds=n_bytes / BYTES_PER_SECOND, counts={**sizes[self.corpus]})
+        """Time in proportion to the text; of back-translation it is not known."""
+        counts, rate = {**sizes[self.corpus]}, BYTES_PER_SECOND.get(self.op.op)
+        if rate is None:
+            return Estimate(counts=counts, note="as long as its model takes, which is not known beforehand")
+        return Estimate(core_seconds=sizes.number(self.corpus, "bytes") / rate, counts=counts)
 
     def make(self, work: Work) -> Counts:
         """Copies the shards side by side."""
         shards = work.open(self.corpus).shards
+        check_is_split(work, shards, where="augment")
         task = partial(augment_shard, op=self.op, folder=work.folder)
-        ledger = parse_ledgers(work.map(task, shards, label="augment", cost=shard_size))
+        ledger = parse_ledgers(work.map(task, shards, label="augment", cost=shard_size, counts=amounts_in))
         if ledger[0].documents_out == 0:
             raise EmptyResult(
                 where="augment",

@@ -8,6 +8,7 @@ hand, hold only words that can hardly be taken in two ways. General thesauri do 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -79,6 +80,29 @@ def load_thesaurus(table: str | None) -> tuple[Thesaurus, re.Pattern[str]]:
         if not tab or not word.strip() or not found:
             raise InputError(where=f"{table or SHIPPED} line {number}", what=repr(line), expected="word, tab, synonyms")
         thesaurus[word.strip().lower()] = found
-    words = sorted(thesaurus, key=lambda word: (-len(word), word))
-    choices = (rf"(?<!\w){re.escape(word)}(?!\w)" if word.isascii() else re.escape(word) for word in words)
-    return thesaurus, re.compile("|".join(choices), re.IGNORECASE)
+    return thesaurus, re.compile(pattern_of(list(thesaurus)))
+
+
+def pattern_of(words: Sequence[str]) -> str:
+    """What finds the longest word at a place, in either case; one in ASCII only where it stands by itself."""
+    ours, others = [word for word in words if word.isascii()], [word for word in words if not word.isascii()]
+    found = [rf"(?<!\w){_longest_of(ours)}(?!\w)"] * bool(ours) + [_longest_of(others)] * bool(others)
+    first = "".join(sorted({_either_case(word[0]) for word in words}))
+    return f"(?=[{first}])(?:{'|'.join(found)})"
+
+
+def _longest_of(words: Sequence[str]) -> str:
+    """The words as a tree of their letters: what they have in common is looked at once and not for each."""
+    tails: dict[str, list[str]] = {}
+    for word in words:
+        if word:
+            tails.setdefault(word[0], []).append(word[1:])
+    branches = "|".join(f"[{_either_case(letter)}]{_longest_of(rest)}" for letter, rest in tails.items())
+    return (f"(?:{branches})" if branches else "") + ("?" if branches and "" in words else "")
+
+
+def _either_case(letter: str) -> str:
+    """The letter and its capital, for a class: not all that a pattern takes for it without regard to case (ſ is no s
+    to `str.lower`, by which words are looked up)."""
+    forms = sorted({form for form in (letter, letter.upper()) if form.lower() == letter and len(form) == 1})
+    return re.escape("".join(forms))

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 import xxhash
@@ -27,6 +27,9 @@ from smelt.corpus.ledger import Amount, Entry, entry_of
 from smelt.corpus.mix.plan import Draw, last_key, whole_passes
 from smelt.errors import InputError
 
+if TYPE_CHECKING:
+    from tokenizers import Encoding
+
 Unit = Literal["tokens", "bytes", "documents"]
 UNKNOWN = "(not said)"
 """The group of documents that say nothing, as in datasheets."""
@@ -34,6 +37,8 @@ RANGE_BITS = 12
 """Keys are summed by their first 12 bits: of the 4,096th part in which a draw ends, the documents are read (taste)."""
 PARTITION_KEYS = 4_000_000
 """Keys compared at a time, about, when ids are checked: some 300 MB."""
+COUNTED = 64
+"""Documents whose tokens are counted at a time: a hundred bytes of memory go with each byte of text (tokens room)."""
 MAX_KEY = 2**64
 N_BYTES = pl.col("text").str.len_bytes().cast(pl.Int64)
 """Of a text as UTF-8; as wide as sums need it."""
@@ -62,7 +67,7 @@ class Drawing:
 
 
 def count_shard(shard: Path, *, drawing: Drawing, scratch: Path) -> JsonValue:
-    """Writes what a shard's documents are drawn by; gives documents, bytes and size by group, and what is held out."""
+    """Writes what documents are drawn by; gives documents, bytes and size by group, those held out, and all."""
     documents = read_shard(shard).with_columns(drop=pl.lit(None, DROP))
     _check_passes(documents, shard)
     marked = _marked(documents, drawing)
@@ -74,8 +79,7 @@ def count_shard(shard: Path, *, drawing: Drawing, scratch: Path) -> JsonValue:
     return {
         "groups": {group: list(numbers) for group, *numbers in sums.iter_rows()},
         "held_out": list(held_out),
-        "documents": len(documents),
-        "without_split": int(marked["_split"].null_count()),
+        "read": list(documents.select(pl.len(), N_BYTES.sum()).row(0)),
     }
 
 
@@ -280,8 +284,13 @@ class Counter:
 
         self._bpe = Tokenizer.from_file(str(tokenizer))
         self._bpe.encode_special_tokens = True
+        self._bpe.no_truncation()  # a file may ask for texts to be cut to what a model reads, or filled up to it
+        self._bpe.no_padding()
 
     def __call__(self, texts: pl.Series) -> pl.Series:
         """How many tokens each text has."""
-        encoded = self._bpe.encode_batch_fast(texts.to_list(), add_special_tokens=False)
-        return pl.Series(texts.name, [len(one.ids) + 1 for one in encoded], pl.Int64)
+        counts = [len(one.ids) + 1 for batch in texts.to_frame().iter_slices(COUNTED) for one in self._encoded(batch)]
+        return pl.Series(texts.name, counts, pl.Int64)
+
+    def _encoded(self, batch: pl.DataFrame) -> list[Encoding]:
+        return self._bpe.encode_batch_fast(batch.to_series().to_list(), add_special_tokens=False)

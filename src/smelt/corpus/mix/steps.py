@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
@@ -16,9 +17,9 @@ from pydantic import BeforeValidator, Field, JsonValue, SkipValidation, model_va
 from smelt.core.artifact import Artifact, Counts
 from smelt.core.shards import shard_size, write_json
 from smelt.core.step import Estimate, Sizes, Step
-from smelt.core.work import Work
+from smelt.core.work import Amounts, Work
 from smelt.corpus.corpus import Corpus
-from smelt.corpus.curate import parse_ledgers
+from smelt.corpus.curate import amounts_in, parse_ledgers
 from smelt.corpus.mix.plan import Draw, WhenShort, amounts_of, shares_of
 from smelt.corpus.mix.report import REPORT, Row, Terms, rows_of, warnings_of
 from smelt.corpus.mix.shards import Drawing, Unit, Window
@@ -29,9 +30,10 @@ from smelt.units import Count
 if TYPE_CHECKING:
     import polars as pl
 
-BYTES_PER_SECOND = 140e6
-"""Text mixed on one core (2026-11, 75 MB of English government documents and Chinese statutes in half the bytes)."""
-TOKENS_BYTES_PER_SECOND = 6e6
+BYTES_PER_SECOND = 120e6
+"""Text mixed on one core, Parquet to Parquet, English and Chinese in half the bytes (`python -m benchmarks mixing`,
+2026-11; reading and writing alone makes 190)."""
+TOKENS_BYTES_PER_SECOND = 5e6
 """Likewise where tokens are counted, with a vocabulary of 8,192."""
 BYTES_PER_TOKEN = 3.2
 """English and Chinese with a vocabulary of 8,192 (as in tokens/steps.py)."""
@@ -72,7 +74,7 @@ class Mix(Step[Corpus]):
     bytes_per_token: Annotated[float, Gt(0)] = BYTES_PER_TOKEN
     """By which tokens are estimated from bytes, for all groups alike, where no tokenizer is given."""
     tokenizer: Annotated[Step[Artifact] | None, SkipValidation] = None  # of a room above: checked by its kind
-    """Counts tokens instead: exact, and slower."""
+    """Counts tokens instead: exact, and slower. One of "train-tokenizer", or any file by "existing-tokenizer"."""
     epochs: Annotated[int, Ge(1)] = 1
     """How often a document is taken at most. One, since nothing should be repeated unasked; up to four are nearly as
     good as new data (Muennighoff et al. 2023)."""
@@ -96,6 +98,8 @@ class Mix(Step[Corpus]):
             raise ValueError(f"tokenizer: the step {self.tokenizer.step!r} makes a {self.tokenizer.makes.kind}")
         if self.tokenizer is not None and self.unit != "tokens":
             raise ValueError(f"a tokenizer is of no use where the unit is {self.unit}")
+        if self.tokenizer is not None and "bytes_per_token" in self.model_fields_set:
+            raise ValueError("bytes_per_token is of no use where a tokenizer counts")
         return self
 
     def estimate(self, sizes: Sizes) -> Estimate:
@@ -113,14 +117,16 @@ class Mix(Step[Corpus]):
 
         corpora = [work.open(corpus) for corpus in self.corpora]
         shards = [shard for corpus in corpora for shard in corpus.shards]
+        are_split = _some_are_split(corpora, work)
         tokenizer = work.open(self.tokenizer).folder / "tokenizer.json" if self.tokenizer else None
         window = Window(self.since, self.until, self.domains, self.languages)
         drawing = Drawing(self.by, self.unit, self.seed, window, tokenizer)
         counting = partial(count_shard, drawing=drawing, scratch=work.scratch)
-        counted = cast("list[dict[str, Any]]", work.map(counting, shards, label="count", cost=shard_size))
+        found = work.map(counting, shards, label="count", cost=shard_size, counts=_amounts_counted)
+        counted = cast("list[dict[str, Any]]", found)
         groups = add_groups(part["groups"] for part in counted)
         shares, draws = self._plan(groups, [keys_file(shard, work.scratch) for shard in shards])
-        schema = common_schema(_schemas(corpora), with_split=_some_are_split(counted, work))
+        schema = common_schema(_schemas(corpora), with_split=are_split)
         selecting = partial(
             select_shard,
             drawing=drawing,
@@ -130,7 +136,13 @@ class Mix(Step[Corpus]):
             scratch=work.scratch,
             folder=work.folder,
         )
-        selected = work.map(selecting, list(enumerate(shards)), label="select", cost=lambda item: shard_size(item[1]))
+        selected = work.map(
+            selecting,
+            list(enumerate(shards)),
+            label="select",
+            cost=lambda item: shard_size(item[1]),
+            counts=_amounts_selected,
+        )
         parts = cast("list[dict[str, Any]]", selected)
         taken = add_groups(part["taken"] for part in parts)
         held_out = add_groups({"": part["held_out"]} for part in counted)[""]
@@ -212,17 +224,30 @@ class Mix(Step[Corpus]):
         return "by the tokenizer" if self.tokenizer else f"estimated: {self.bytes_per_token:g} bytes a token"
 
 
+def _amounts_counted(part: JsonValue) -> Amounts:
+    return Amounts(*cast("dict[str, list[int]]", part)["read"])
+
+
+def _amounts_selected(part: JsonValue) -> Amounts:
+    return amounts_in(cast("dict[str, JsonValue]", part)["ledger"])
+
+
 def _schemas(corpora: Sequence[Corpus]) -> list[pl.Schema]:
     return [corpus.kept().collect_schema() for corpus in corpora]
 
 
-def _some_are_split(counted: Sequence[Mapping[str, Any]], work: Work) -> bool:
-    """Whether any document has a split; a warning where others have none."""
-    documents, n_unsplit = (sum(part[name] for part in counted) for name in ("documents", "without_split"))
-    if 0 < n_unsplit < documents:
+def _some_are_split(corpora: Sequence[Corpus], work: Work) -> bool:
+    """Whether any corpus is split; a warning where others are not, and `InputError` where one is in part."""
+    from smelt.corpus.split import WITHOUT, check_splits, count_splits
+
+    counts = iter(count_splits(work, [shard for corpus in corpora for shard in corpus.shards]))
+    splits = [check_splits(corpus.shards, list(islice(counts, len(corpus.shards)))) for corpus in corpora]
+    n_unsplit = sum(split.get(WITHOUT, 0) for split in splits)
+    is_split = any(set(split) - {WITHOUT} for split in splits)
+    if n_unsplit and is_split:
         message = f"{n_unsplit:,} documents have no split and count as train: run dedup over all corpora together"
         work.events.emit("warning", message=message)
-    return n_unsplit < documents
+    return is_split
 
 
 def add_groups(parts: Any) -> dict[str, list[int]]:
