@@ -44,19 +44,6 @@ EXTRACTED = ("id", "url", "title", "author", "date", "language", "text")
 """What `extract` writes of a document; `language` under the name `lang`."""
 
 
-def inputs_of(paths: Sequence[str]) -> tuple[str, ...]:
-    """The paths to read: a folder that an earlier command wrote stands for the documents it kept."""
-    return tuple(str(Path(path) / KEPT) if (Path(path) / KEPT).is_dir() else path for path in paths)
-
-
-def corpus_of(path: str) -> Step[Corpus]:
-    """The corpus at a path: as it is where an earlier command wrote it, or else read from files."""
-    from smelt.corpus.duplicates.steps import Existing
-    from smelt.corpus.steps import Read
-
-    return Existing(folder=path) if (Path(path) / KEPT).is_dir() else Read(paths=(path,))
-
-
 def parse_ops(values: Sequence[str | Mapping[str, object]], *, option: str) -> tuple[Op, ...]:
     """Ops from what an option says; `InputError` names the option where they are none."""
     with named(option):

@@ -99,7 +99,7 @@ def parquet_documents(file: SourceFile, reading: Reading) -> Iterator[Document]:
     number = 0
     try:
         with file.open() as stored, seekable(file, stored) as content, pq.ParquetFile(content) as table:
-            _check_columns(table.schema_arrow.names, reading.columns.get("text", "text"))
+            _check_columns(table.schema_arrow.names, reading.text_column)
             for rows in table.iter_batches(PARQUET_ROWS):
                 for row in _values(rows):
                     yield _row(row, f"{file.name}#{number}", file.name, reading)

@@ -77,7 +77,7 @@ def _file_items(file: SourceFile, fields: Fields) -> list[Item]:
             where=file.url,
             what=f"is no evaluation set that is known; its fields are: {seen}",
             expected=f"a question under one of {', '.join(QUESTION)}",
-            do='name the fields: question = "...", answer = "..."',
+            do='name the fields: --question-field and --answer-field, or question_field = "..." in a recipe',
         )
     return found
 
