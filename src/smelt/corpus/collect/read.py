@@ -24,6 +24,10 @@ PROBLEMS = 3
 """Unreadable records that are told by name; all are counted."""
 
 
+BATCH_DOCUMENTS = 100_000
+"""In a shard at most (taste): in memory a document costs about a KB more than its text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """Files to read together."""
@@ -74,13 +78,14 @@ def labelled(file: SourceFile, reading: Reading, labels: Mapping[str, Label]) ->
 
 
 def in_batches(documents: Iterable[Document], batch_bytes: int) -> Iterator[pl.DataFrame]:
-    """The documents in batches of at least `batch_bytes` of text, the last one aside; one at least, if empty."""
+    """The documents in batches of at least `batch_bytes` of text, or of BATCH_DOCUMENTS, the last one aside; one batch
+    at least, if empty."""
     held: list[Document] = []
     size, is_empty = 0, True
     for document in documents:
         held.append(document)
         size += len(document.text.encode())
-        if size >= batch_bytes:
+        if size >= batch_bytes or len(held) == BATCH_DOCUMENTS:
             yield as_batch(held)
             held, size, is_empty = [], 0, False
     if held or is_empty:
