@@ -15,9 +15,9 @@ from smelt.corpus.steps import Curate, Read
 RECORD_SECONDS = 5.0
 """Of a processor, for each record: what the project allows."""
 NEIGHBOUR = (
-    "To be molten, the ore has to be heated with coke, and that takes the furnace of the town a whole day. What runs out "
-    "of it first is slag, which nobody wanted until roads were built of it. The iron comes last, and with it the men of "
-    "the second shift, who have waited for the glow since noon, and who will not be home before the moon has set."
+    "To be molten, the ore has to be heated with coke, and that takes the furnace of the town a whole day. "
+    "What runs out of it first is slag, which nobody wanted until roads were built of it. The iron comes last, and "
+    "with it the men of the second shift, who have waited for the glow since noon, and who will not be home before midnight."
 )
 """What lies beside the hostile files, and must come through."""
 
