@@ -17,7 +17,7 @@ RECORD_SECONDS = 5.0
 NEIGHBOUR = (
     "To be molten, the ore has to be heated with coke, and that takes the furnace of the town a whole day. "
     "What runs out of it first is slag, which nobody wanted until roads were built of it. The iron comes last, and "
-    "with it the men of the second shift, who have waited for the glow since noon, and who will not be home before midnight."
+    "with it the men of the second shift, who have waited since noon, and who will not be home before midnight."
 )
 """What lies beside the hostile files, and must come through."""
 

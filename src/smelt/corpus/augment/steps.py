@@ -20,7 +20,7 @@ from smelt.core.step import Estimate, Sizes, Step
 from smelt.core.work import Work
 from smelt.corpus.augment.augmentation import Augmentation
 from smelt.corpus.corpus import Corpus, read_shard, write_shard
-from smelt.corpus.curate import BATCH, parse_ledgers
+from smelt.corpus.curate import BATCH, amounts_in, parse_ledgers
 from smelt.corpus.document import DROP, drop_where, field_of, is_kept
 from smelt.corpus.ledger import entry_of, worst_reasons
 from smelt.corpus.ops import ops_identity, parse_op
@@ -68,7 +68,7 @@ class Augment(Step[Corpus]):
         """Copies the shards side by side."""
         shards = work.open(self.corpus).shards
         task = partial(augment_shard, op=self.op, folder=work.folder)
-        ledger = parse_ledgers(work.map(task, shards, label="augment", cost=shard_size))
+        ledger = parse_ledgers(work.map(task, shards, label="augment", cost=shard_size, counts=amounts_in))
         if ledger[0].documents_out == 0:
             raise EmptyResult(
                 where="augment",
