@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import polars as pl
-import zstandard
 
-from smelt.corpus.collect.sources import SourceFile
+from smelt.corpus.collect.sources import SourceFile, blame_file, format_of
+from smelt.corpus.collect.unpack import unpacked
 from smelt.errors import InputError
 
 CONTEXT = ("passage", "context", "biased_prompt")
@@ -39,7 +39,6 @@ ANSWER = (
     "answer_index",
 )
 CHOICES = ("choices", "options", "endings", "candidates", "classes")
-UNPACK = {".zst": zstandard.ZstdDecompressor().stream_reader}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,25 +121,24 @@ def _listed(value: object) -> list[str]:
 
 
 def _rows(file: SourceFile) -> list[dict[str, Any]]:
-    with file.open() as stored:
-        raw = stored.read()
-    name = file.name.lower()
-    for suffix, opened in UNPACK.items():
-        if name.endswith(suffix):
-            raw, name = opened(io.BytesIO(raw)).read(), name.removesuffix(suffix)
     try:
-        return _parsed(raw, name)
-    except (ValueError, pl.exceptions.PolarsError) as error:
+        with file.open() as stored:
+            raw = unpacked(file, stored).read()
+        return _parsed(raw, file.name)
+    except (ValueError, RecursionError, OSError, pl.exceptions.PolarsError) as error:
+        if isinstance(error, OSError):
+            blame_file(error)
         raise InputError(
             where=file.url, what=f"cannot be read: {error}", expected="JSONL, JSON, CSV, TSV or Parquet"
         ) from error
 
 
 def _parsed(raw: bytes, name: str) -> list[dict[str, Any]]:
-    if name.endswith(".parquet"):
+    form = format_of(name)
+    if form == "parquet":
         return pl.read_parquet(io.BytesIO(raw)).to_dicts()
-    if name.endswith((".csv", ".tsv")):
-        separator = "\t" if name.endswith(".tsv") else ","
+    if form == "csv":
+        separator = "\t" if ".tsv" in name.lower() else ","
         return pl.read_csv(io.BytesIO(raw), separator=separator, infer_schema=False).to_dicts()
     text = raw.decode("utf-8-sig")
     if text.lstrip().startswith("["):
