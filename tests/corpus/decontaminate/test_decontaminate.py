@@ -137,6 +137,12 @@ def test_layouts_are_recognised(tmp_path: Path, row: dict[str, object], question
     assert (item.question, item.answer) == (question, answer)
 
 
+def test_halves_of_characters_in_an_item_are_no_error(tmp_path: Path) -> None:
+    (tmp_path / "e.jsonl").write_text(json.dumps({"question": "\ud800" + QUESTION, "answer": "\udc00" + ANSWER}) + "\n")
+    items = read_items(expand([str(tmp_path / "e.jsonl")]))
+    assert {match.kind for match in find(f"{QUESTION} {ANSWER}", items=items)} == {"question", "answer"}
+
+
 def test_an_unknown_layout_is_refused_and_can_be_named(tmp_path: Path) -> None:
     (tmp_path / "e.jsonl").write_text('{"frage": "Was?", "loesung": "Das."}\n')
     files = expand([str(tmp_path / "e.jsonl")])

@@ -91,7 +91,8 @@ def _item(row: Mapping[str, Any], name: str, file: str, fields: Fields) -> Item:
 
 
 def _first(row: Mapping[str, Any], names: Sequence[str]) -> str | None:
-    return next((value for name in names if isinstance(value := row.get(name), str) and value.strip()), None)
+    found = next((value for name in names if isinstance(value := row.get(name), str) and value.strip()), None)
+    return None if found is None else _whole(found)
 
 
 def _answer(row: Mapping[str, Any], names: Sequence[str]) -> str | None:
@@ -100,7 +101,13 @@ def _answer(row: Mapping[str, Any], names: Sequence[str]) -> str | None:
     if isinstance(told, list):
         told = cast("list[Any]", told)[0] if told else None
     place = _place(told, len(choices))
-    return choices[place] if place is not None else told if isinstance(told, str) else None
+    said = choices[place] if place is not None else told
+    return _whole(said) if isinstance(said, str) else None
+
+
+def _whole(text: str) -> str:
+    """The text without halves of characters, which JSON can hold and UTF-8 cannot."""
+    return text.encode(errors="replace").decode()
 
 
 def _place(told: object, n: int) -> int | None:
