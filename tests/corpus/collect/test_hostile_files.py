@@ -10,6 +10,7 @@ import lzma
 import os
 import re
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,7 @@ from smelt.corpus.collect.sources import SourceFile, expand
 from smelt.corpus.document import Unreadable
 from smelt.errors import InputError
 from source_files import packed, record, warc_record
+from zip_quine import quine
 
 MIB = 1 << 20
 PACKINGS: dict[str, Callable[[bytes], bytes]] = {
@@ -130,6 +132,18 @@ def test_a_length_that_lies_costs_its_record_alone(raw: Path, length: str) -> No
 
 
 # ---- archives
+
+
+def test_an_archive_that_holds_itself_is_opened_a_few_times(raw: Path) -> None:
+    content = quine()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.read("a.zip") == content
+    (raw / "a.zip").write_bytes(content)
+    found = outcome(raw)
+    assert found.kept == {}
+    [(place, why)] = found.dropped.items()
+    assert place == "a.zip/a.zip/a.zip/a.zip/a.zip#0"
+    assert why == "unreadable: archives inside one another, more than 3 deep"
 
 
 def test_archives_that_multiply_stop_at_a_depth(raw: Path) -> None:
