@@ -19,8 +19,9 @@ from smelt.corpus.collect.unpack import MAX_RATIO, as_utf8, most_unpacked, seeka
 from smelt.corpus.document import Document, Unreadable
 
 PARQUET_ROWS = 16
-"""Rows of a Parquet file unpacked at a time: a dictionary may give each of them the longest text. By 256 a file is read
-in 7 ms less for each 1,000 rows of 3 KB, of 100 (2026-11)."""
+"""Rows of a Parquet file unpacked at a time: a dictionary may give each of them the longest text (taste)."""
+SMALL = 8 * 2**20
+"""Bytes of rows that become Python's all at once (taste)."""
 TEXTS_FROM = 2**30
 """What the texts of a Parquet file may come to, however small it is (taste)."""
 ROW_LINES = 2_000_000
@@ -209,12 +210,21 @@ def _row(row: object, place: str, source: str, reading: Reading) -> Document:
 
 
 def _values(rows: Any) -> Iterator[object]:  # of a pyarrow.RecordBatch
-    """The rows one by one: sixteen times the longest text may be far more than one."""
-    for number in range(rows.num_rows):
+    """The rows, one by one where they are large: sixteen times the longest text may be far more than one."""
+    if rows.num_rows == 1 or _is_small(rows):
         try:
-            yield from rows.slice(number, 1).to_pylist()
+            yield from rows.to_pylist()
+            return
         except (ValueError, OverflowError) as error:  # no UTF-8; a date that Python has no word for, as of the year 0
-            yield _problem(error)
+            if rows.num_rows == 1:
+                yield _problem(error)
+                return
+    for number in range(rows.num_rows):
+        yield from _values(rows.slice(number, 1))
+
+
+def _is_small(rows: Any) -> bool:
+    return rows.nbytes <= SMALL and not any(pa.types.is_dictionary(kind.type) for kind in rows.schema)
 
 
 def _in_microseconds(rows: Any) -> Any:  # a pyarrow.RecordBatch
