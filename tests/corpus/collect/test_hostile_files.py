@@ -260,6 +260,14 @@ def test_a_quote_that_is_never_closed_costs_no_more_than_a_stretch(raw: Path) ->
     assert len(found.kept) > 40_000
 
 
+def test_a_stray_quote_in_a_row_that_is_broken_otherwise_costs_that_row_alone(raw: Path) -> None:
+    rows = "".join(f"row {n},{n}\n" for n in range(9))
+    (raw / "a.csv").write_bytes(b'text,n\n5" pipe\rbroken,0\n' + rows.encode())
+    found = outcome(raw)
+    assert list(found.kept.values()) == [f"row {n}" for n in range(9)]
+    assert list(found.dropped) == ["a.csv#1"]
+
+
 def test_a_row_of_millions_of_lines_is_given_up(raw: Path) -> None:
     (raw / "a.csv").write_text('text,n\n"' + "a\n" * (4 * MIB) + '",1\ngood,2\n')
     found = outcome(raw)

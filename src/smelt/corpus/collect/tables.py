@@ -116,6 +116,8 @@ def _next_row(rows: Iterator[list[str]], lines: _Lines) -> list[str] | Unreadabl
         return next(rows, None)
     except csv.Error as error:
         problem = Unreadable(str(error))
+        if "field limit" not in str(error):
+            return problem  # whose row ends where its line does
     except Unreadable as error:
         problem = error
     passed = lines.pass_over()
