@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-
-from smelt.cli.main import main
 
 PAGE = "<html><body><nav>Home</nav><article><h1>Ore</h1><p>{}</p></article></body></html>"
 PROSE = (
@@ -27,22 +24,6 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         (tmp_path / f"page-{number}.html").write_text(PAGE.format(f"Number {number}. " + PROSE))
     (tmp_path / "short.txt").write_text("Too short.")
     return tmp_path
-
-
-@pytest.fixture
-def smelt_(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Calls the console script: gives exit status, stdout and stderr."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["smelt", *arguments])
-        try:
-            main()
-            status = 0
-        except SystemExit as leaving:
-            status = int(leaving.code or 0)
-        return status, *capsys.readouterr()
-
-    return call
 
 
 def test_extract_writes_the_promised_rows(smelt_: Any, folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import pytest
 
 import smelt.core.recipe
-from smelt.cli.main import main
 from smelt.core.store import Store
 from toy_steps import Count, Square
 
@@ -24,23 +22,6 @@ def toy_steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(smelt.core.recipe, "entry_points", lambda group: known)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "toy.toml").write_text(RECIPE)
-
-
-@pytest.fixture
-def smelt_(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Calls the console script: gives exit status, stdout and stderr."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["smelt", *arguments])
-        try:
-            main()
-            status = 0
-        except SystemExit as leaving:
-            status = int(leaving.code or 0)
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return call
 
 
 @pytest.fixture

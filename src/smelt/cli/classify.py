@@ -9,7 +9,16 @@ from typing import Annotated
 
 import typer
 
-from smelt.cli.options import STORE, InputsArgument, JsonOption, OnOption, OutputOption, StoreOption, WorkersOption
+from smelt.cli.options import (
+    STORE,
+    ColumnOption,
+    InputsArgument,
+    JsonOption,
+    OnOption,
+    OutputOption,
+    StoreOption,
+    WorkersOption,
+)
 
 classify = typer.Typer(
     help="Train classifiers on labelled documents, score with them, and label.", no_args_is_help=True
@@ -35,6 +44,7 @@ def train(
     words: Annotated[str | None, typer.Option(help="A file of words that speak for the class, one a line.")] = None,
     characters: Annotated[int | None, typer.Option(min=1, help="How much of a document is read; else all.")] = None,
     target: TargetOption = None,
+    column: ColumnOption = None,
     store: StoreOption = STORE,
     on: OnOption = None,
     workers: WorkersOption = None,
@@ -42,17 +52,17 @@ def train(
 ) -> None:
     """Train a classifier on labels, or on INPUT (of the class --label) against other documents; say how good it is."""
     from smelt.cli.console import Follower
-    from smelt.cli.files import inputs_of, named
+    from smelt.cli.files import named
+    from smelt.cli.inputs import read_inputs
     from smelt.cli.judgement import print_cards, print_target
     from smelt.cli.run import choose_runner
     from smelt.core.store import Store
     from smelt.corpus.label.scores import parse_target
     from smelt.corpus.label.steps import TrainClassifier
-    from smelt.corpus.steps import Read
 
     aim = parse_target(target) if target else None
-    settings: dict[str, object] = {"corpus": Read(paths=inputs_of(inputs)), "label": label, "characters": characters}
-    settings |= {"against": Read(paths=inputs_of(against)) if against else None, "words": words or ()}
+    settings: dict[str, object] = {"corpus": read_inputs(inputs, column), "label": label, "characters": characters}
+    settings |= {"against": read_inputs(against, column) if against else None, "words": words or ()}
     with named("classify train"):
         step = TrainClassifier.model_validate(settings)
     with Store(store, runner=choose_runner(on, workers)) as opened, Follower(opened.events):
@@ -79,17 +89,19 @@ def score(
     of: OfOption = None,
     min: Annotated[float | None, typer.Option(help="Drop documents with less.")] = None,  # noqa: A002
     max: Annotated[float | None, typer.Option(help="Drop documents with more.")] = None,  # noqa: A002
+    column: ColumnOption = None,
     store: StoreOption = STORE,
     on: OnOption = None,
     workers: WorkersOption = None,
     json: JsonOption = False,
 ) -> None:
     """Score documents; with --min or --max, drop by the score."""
-    from smelt.cli.files import inputs_of, make_files, parse_ops
-    from smelt.corpus.steps import Curate, Read
+    from smelt.cli.files import make_files, parse_ops
+    from smelt.cli.inputs import read_inputs
+    from smelt.corpus.steps import Curate
 
     ops = parse_ops([{"op": "classify", "model": str(model), "of": of, "min": min, "max": max}], option="classify")
-    step = Curate(corpus=Read(paths=inputs_of(inputs)), ops=ops)
+    step = Curate(corpus=read_inputs(inputs, column), ops=ops)
     make_files(step, output, store=store, on=on, workers=workers, as_json=json)
 
 
@@ -104,6 +116,7 @@ def evaluate(
     ] = None,
     target: TargetOption = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="An HTML file to write too.")] = None,
+    column: ColumnOption = None,
     store: StoreOption = STORE,
     json: JsonOption = False,
 ) -> None:
@@ -114,19 +127,18 @@ def evaluate(
     from dataclasses import asdict
     from json import dumps
 
-    from smelt.cli.files import inputs_of
+    from smelt.cli.inputs import read_inputs
     from smelt.cli.judgement import print_evaluation, print_target, write_page
     from smelt.core.store import Store
     from smelt.corpus.label.classifier import load_model
     from smelt.corpus.label.evaluate import evaluate as judge
     from smelt.corpus.label.scores import parse_target
     from smelt.corpus.label.steps import check_classes, labelled
-    from smelt.corpus.steps import Read
 
     aim, known = parse_target(target) if target else None, load_model(model)
     card = known.class_card(of or known.card.classes[0].name)
     with Store(store) as opened:
-        rows = labelled(opened.make(Read(paths=inputs_of(inputs))), label)
+        rows = labelled(opened.make(read_inputs(inputs, column)), label)
     check_classes(rows["label"], label, name=card.name)
     found = judge(
         rows, known.probabilities(rows["text"], card.name), card.name, limit=card.best_limit if limit is None else limit
@@ -150,17 +162,17 @@ def weak(
     label: Annotated[
         str | None, typer.Option("--label", help="A field of true labels to hold the votes against.")
     ] = None,
+    column: ColumnOption = None,
     store: StoreOption = STORE,
     json: JsonOption = False,
 ) -> None:
     """Label documents by words and patterns that vote (after Ratner et al. 2017); say what each is worth."""
-    from smelt.cli.files import inputs_of
+    from smelt.cli.inputs import read_inputs
     from smelt.cli.weak import label_weakly
     from smelt.core.store import Store
-    from smelt.corpus.steps import Read
 
     with Store(store) as opened:
-        corpus = opened.make(Read(paths=inputs_of(inputs)))
+        corpus = opened.make(read_inputs(inputs, column))
     label_weakly(corpus, functions, output, limit=limit, truth=label, as_json=json)
 
 
@@ -172,20 +184,20 @@ def label_documents(
     model: Annotated[Path | None, typer.Option("--model", help="What it is unsure of comes first.")] = None,
     of: OfOption = None,
     n: Annotated[int, typer.Option("-n", min=1, help="How many documents to show.")] = 50,
+    column: ColumnOption = None,
     store: StoreOption = STORE,
 ) -> None:
     """Show the documents that teach most, one by one, and keep the labels given; q ends, s leaves one out."""
     import polars as pl
     from rich.console import Console
 
-    from smelt.cli.files import inputs_of
+    from smelt.cli.inputs import read_inputs
     from smelt.core.store import Store
     from smelt.corpus.label.classifier import load_model
     from smelt.corpus.label.learning import draw, keep_label, read_labels
-    from smelt.corpus.steps import Read
 
     with Store(store) as opened:
-        documents = opened.make(Read(paths=inputs_of(inputs))).kept(["id", "text"]).collect()
+        documents = opened.make(read_inputs(inputs, column)).kept(["id", "text"]).collect()
     open_ones = documents.filter(~pl.col("id").is_in(list(read_labels(output))))
     known = load_model(model) if model else None
     sure = known.probabilities(open_ones["text"], of or known.card.classes[0].name) if known else None

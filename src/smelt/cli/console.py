@@ -70,7 +70,9 @@ class Follower:
         artifact, label = str(event.get("artifact")), str(event.get("label"))
         match event["event"]:
             case "phase":
-                self._paces[artifact, label] = Pace(_number(event, "time"), left=_number(event, "left"))
+                todo = int(_number(event, "items") - _number(event, "done"))
+                workers = int(_number(event, "workers"))
+                self._paces[artifact, label] = Pace(todo, left=_number(event, "left"), workers=workers)
                 self._bars[artifact, label] = self._progress.add_task(
                     f"{artifact.partition('@')[0]} {label}",
                     total=_number(event, "items"),
@@ -79,8 +81,13 @@ class Follower:
                 )
             case "item" if (artifact, label) in self._bars:
                 self._progress.advance(self._bars[artifact, label])
-                amounts = [_number(event, name) for name in ("share", "documents", "bytes")]
-                self._paces[artifact, label].add(*amounts)
+                self._paces[artifact, label].add(
+                    at=_number(event, "time"),
+                    share=_number(event, "share"),
+                    seconds=_number(event, "seconds"),
+                    documents=_number(event, "documents"),
+                    n_bytes=_number(event, "bytes"),
+                )
             case "done":
                 self._finish(artifact, event)
             case "warning":

@@ -21,7 +21,7 @@ from pydantic import JsonValue, ValidationError
 
 from smelt.cli.console import Follower
 from smelt.cli.run import choose_runner
-from smelt.core.artifact import MANIFEST, Artifact
+from smelt.core.artifact import MANIFEST
 from smelt.core.shards import link_whole, write_whole
 from smelt.core.step import Step
 from smelt.core.store import Store
@@ -42,26 +42,6 @@ SHOWN = 20
 """Items that are printed one by one."""
 EXTRACTED = ("id", "url", "title", "author", "date", "language", "text")
 """What `extract` writes of a document; `language` under the name `lang`."""
-
-
-def inputs_of(paths: Sequence[str]) -> tuple[str, ...]:
-    """The paths to read: a folder that an earlier command wrote stands for the documents it kept."""
-    return tuple(str(Path(path) / KEPT) if (Path(path) / KEPT).is_dir() else path for path in paths)
-
-
-def corpus_of(path: str) -> Step[Corpus]:
-    """The corpus at a path: as it is where an earlier command wrote it, or else read from files."""
-    from smelt.corpus.duplicates.steps import Existing
-    from smelt.corpus.steps import Read
-
-    return Existing(folder=path) if (Path(path) / KEPT).is_dir() else Read(paths=(path,))
-
-
-def tokenizer_of(path: Path) -> Step[Artifact]:
-    """The tokenizer at a path: a file, or a folder with one."""
-    from smelt.tokens.steps import ExistingTokenizer
-
-    return ExistingTokenizer(path=str(path))
 
 
 def parse_ops(values: Sequence[str | Mapping[str, object]], *, option: str) -> tuple[Op, ...]:

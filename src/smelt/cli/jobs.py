@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from smelt.cli.options import STORE, InputsArgument, JsonOption, OnOption, OutputOption, StoreOption, WorkersOption
+from smelt.cli.options import (
+    STORE,
+    ColumnOption,
+    InputsArgument,
+    JsonOption,
+    OnOption,
+    OutputOption,
+    StoreOption,
+    WorkersOption,
+)
 
 jobs = typer.Typer()
 
@@ -17,17 +26,19 @@ def extract(
     inputs: InputsArgument,
     output: OutputOption,
     mode: Annotated[str | None, typer.Option(help="Best, fast, resiliparse or trafilatura.")] = None,
+    column: ColumnOption = None,
     store: StoreOption = STORE,
     on: OnOption = None,
     workers: WorkersOption = None,
     json: JsonOption = False,
 ) -> None:
     """Turn pages into their main text: rows id, url, title, author, date, lang, text."""
-    from smelt.cli.files import EXTRACTED, inputs_of, make_files, parse_ops
-    from smelt.corpus.steps import Curate, Read
+    from smelt.cli.files import EXTRACTED, make_files, parse_ops
+    from smelt.cli.inputs import read_inputs
+    from smelt.corpus.steps import Curate
 
     ops = parse_ops([{"op": "extract", "mode": mode} if mode else "extract"], option="--mode")
-    step = Curate(corpus=Read(paths=inputs_of(inputs)), ops=ops)
+    step = Curate(corpus=read_inputs(inputs, column), ops=ops)
     make_files(step, output, store=store, on=on, workers=workers, as_json=json, columns=EXTRACTED)
 
 
@@ -36,17 +47,19 @@ def curate(
     inputs: InputsArgument,
     output: OutputOption,
     op: Annotated[list[str] | None, typer.Option(help="An op's name or table of rules; again for several.")] = None,
+    column: ColumnOption = None,
     store: StoreOption = STORE,
     on: OnOption = None,
     workers: WorkersOption = None,
     json: JsonOption = False,
 ) -> None:
     """Apply ops to documents: extraction, language and Gopher's rules where none are named."""
-    from smelt.cli.files import inputs_of, make_files, parse_ops
-    from smelt.corpus.steps import Curate, Read
+    from smelt.cli.files import make_files, parse_ops
+    from smelt.cli.inputs import read_inputs
+    from smelt.corpus.steps import Curate
 
     ops = parse_ops(op or ["extract", "language", "gopher"], option="--op")
-    step = Curate(corpus=Read(paths=inputs_of(inputs)), ops=ops)
+    step = Curate(corpus=read_inputs(inputs, column), ops=ops)
     make_files(step, output, store=store, on=on, workers=workers, as_json=json)
 
 
@@ -77,15 +90,16 @@ def dedup(
         list[str] | None,
         typer.Option(help="An older corpus, or files, to compare with; again for several."),
     ] = None,
+    column: ColumnOption = None,
     store: StoreOption = STORE,
     on: OnOption = None,
     workers: WorkersOption = None,
     json: JsonOption = False,
 ) -> None:
     """Drop documents, or cut out text, that was there before; of each cluster the earliest document stays."""
-    from smelt.cli.files import corpus_of, inputs_of, make_files, named
+    from smelt.cli.files import make_files, named
+    from smelt.cli.inputs import corpus_of, read_inputs, tokenizer_of
     from smelt.corpus.duplicates.steps import Dedup
-    from smelt.corpus.steps import Read
 
     given: dict[str, object] = {
         "jaccard": jaccard,
@@ -97,13 +111,11 @@ def dedup(
         "unit": unit,
     }
     settings = {name: value for name, value in given.items() if value is not None}
-    older = tuple(corpus_of(path) for path in against or ())
     if tokenizer is not None:
-        from smelt.tokens.steps import ExistingTokenizer
-
-        settings["tokenizer"] = ExistingTokenizer(path=str(tokenizer))
+        settings["tokenizer"] = tokenizer_of(tokenizer)
+    older = tuple(corpus_of(path, column) for path in against or ())
     with named("dedup"):
-        corpus = Read(paths=inputs_of(inputs))
+        corpus = read_inputs(inputs, column)
         step = Dedup.model_validate({"corpus": corpus, "method": method, "against": older, **settings})
     make_files(step, output, store=store, on=on, workers=workers, as_json=json)
 
@@ -114,20 +126,26 @@ def decontaminate(
     evals: Annotated[list[str], typer.Option(help="Files of evaluation items; again for several.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A folder, or a file: .jsonl[.zst].")] = None,
     action: Annotated[str, typer.Option(help="remove or mask.")] = "remove",
+    question_field: Annotated[
+        str | None, typer.Option(help="The field of --evals that holds the question, where it has no usual name.")
+    ] = None,
+    answer_field: Annotated[str | None, typer.Option(help="Likewise the answer.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Change nothing: say which items the documents hold.")] = False,
+    column: ColumnOption = None,
     store: StoreOption = STORE,
     on: OnOption = None,
     workers: WorkersOption = None,
     json: JsonOption = False,
 ) -> None:
     """Drop documents that hold evaluation items, or say which items a finished corpus has seen."""
-    from smelt.cli.files import check_items, inputs_of, make_files, named
+    from smelt.cli.files import check_items, make_files, named
+    from smelt.cli.inputs import read_inputs
     from smelt.corpus.decontaminate.steps import Decontaminate
-    from smelt.corpus.steps import Read
 
-    raw = Read(paths=inputs_of(inputs))
+    raw = read_inputs(inputs, column)
     settings = {"corpus": raw, "evals": evals, "action": "report" if check else action}
-    with named("--action"):
+    settings |= {"question_field": question_field, "answer_field": answer_field}
+    with named("decontaminate"):
         step = Decontaminate.model_validate(settings)
     if check:
         check_items(step, store=store, on=on, workers=workers, as_json=json)
@@ -155,18 +173,19 @@ def mix(
     domain: Annotated[list[str] | None, typer.Option(help="Only this domain; again for several.")] = None,
     language: Annotated[list[str] | None, typer.Option(help="Only this language; again for several.")] = None,
     seed: Annotated[int, typer.Option(help="Another draw.")] = 0,
+    column: ColumnOption = None,
     store: StoreOption = STORE,
     on: OnOption = None,
     workers: WorkersOption = None,
     json: JsonOption = False,
 ) -> None:
     """Draw a mixture: shares of groups, a budget, repeats up to so many epochs; OUT/mix.json says what was taken."""
-    from smelt.cli.files import inputs_of, make_files, named, parse_weights, tokenizer_of
+    from smelt.cli.files import make_files, named, parse_weights
+    from smelt.cli.inputs import read_inputs, tokenizer_of
     from smelt.corpus.mix.steps import Mix
-    from smelt.corpus.steps import Read
 
     settings = {
-        "corpora": [Read(paths=inputs_of(inputs))],
+        "corpora": [read_inputs(inputs, column)],
         "weights": parse_weights(weights or ""),
         "temperature": temperature,
         "unit": unit,

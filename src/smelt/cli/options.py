@@ -14,5 +14,13 @@ WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Pro
 InputsArgument = Annotated[
     list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, URLs, or what an earlier command wrote.")
 ]
+ColumnOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        metavar="FIELD=NAME",
+        help="Where rows of INPUT hold what: text=body, html=page, date=meta.created; again for several.",
+    ),
+]
 OutputOption = Annotated[Path, typer.Option("--output", "-o", help="A folder, or a file: .jsonl[.zst], .parquet.")]
 STORE = Path("store")

@@ -31,6 +31,12 @@ class RayRunner:
         """`ray://host:port`, `host:port`, or None for a running local cluster, else a new one."""
         self._joined = False
 
+    @property
+    def workers(self) -> int:
+        """The cluster's cores, which joins it."""
+        self._join()
+        return max(1, int(ray.cluster_resources().get("CPU", 1)))
+
     def run(self, tasks: Sequence[Task]) -> Iterator[Task]:
         """Runs all, submitted in the order given; yields each as it ends; raises what a task raised."""
         if not tasks:

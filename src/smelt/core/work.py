@@ -84,6 +84,11 @@ class Runner(Protocol):
         """What the manifest calls it: "2 processes", "ray"."""
         ...
 
+    @property
+    def workers(self) -> int:
+        """How many tasks run side by side."""
+        ...
+
     def run(self, tasks: Sequence[Task]) -> Iterator[Task]:
         """Runs all, started in the order given; yields each as it ends; raises what a task raised."""
         ...
@@ -97,6 +102,7 @@ class Inline:
     """Runs tasks one by one where it stands: inside a worker that is itself one of many."""
 
     name = "inline"
+    workers = 1
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Task]:
         """Runs all, one after the other."""
@@ -145,7 +151,7 @@ class Work:
         `function` must be picklable, deterministic, and leave its files whole, since an item is done again
         when a crash comes between its files and its record. Its result must be a JSON value. With `cost` the
         costliest items start first, which keeps all cores busy to the end. `label` names the phase. What `counts` finds
-        in a result goes to the log beside the item's share of all cost, from which come rates and the time left.
+        in a result goes to the log beside the item's share of all cost and its seconds: rates and the time left.
         """
         tasks = [
             Task(function, item, self.folder / PROGRESS / label / f"{number:05d}.json")
@@ -157,11 +163,13 @@ class Work:
             todo.sort(key=lambda task: costs[task.record], reverse=True)
         whole = sum(costs.values()) or 1.0
         left = sum(costs[task.record] for task in todo) / whole
-        self.events.emit("phase", label=label, items=len(tasks), done=len(tasks) - len(todo), left=left)
+        amount: dict[str, JsonValue] = {"items": len(tasks), "done": len(tasks) - len(todo), "left": left}
+        self.events.emit("phase", label=label, **amount, workers=self._runner.workers if todo else 0)
         for task in self._runner.run(todo):
-            amounts = counts(cast("R", read_record(task.record).result))._asdict() if counts else {}
-            share = costs[task.record] / whole
-            self.events.emit("item", label=label, number=task.record.stem, share=share, **amounts)
+            record = read_record(task.record)
+            amounts = counts(cast("R", record.result))._asdict() if counts else {}
+            cost_of = {"share": costs[task.record] / whole, "seconds": record.seconds}
+            self.events.emit("item", label=label, number=task.record.stem, **cost_of, **amounts)
         return [cast("R", read_record(task.record).result) for task in tasks]
 
     def make(self, steps: Sequence[Step[A]], *, cost: Callable[[Step[A]], float] | None = None) -> list[A]:

@@ -19,7 +19,7 @@ from smelt.core.step import RUNTIME, Estimate, Sizes, Step
 from smelt.core.work import Amounts, Work
 from smelt.corpus.collect.labels import Label, check_labels
 from smelt.corpus.collect.reading import Reading
-from smelt.corpus.collect.rows import COLUMNS
+from smelt.corpus.collect.rows import check_columns
 from smelt.corpus.collect.sources import FileFormat, SourceFile, expand, in_groups, listing_digest
 from smelt.corpus.corpus import Corpus, write_ledger
 from smelt.corpus.curate import amounts_in, curate_shard, parse_ledgers
@@ -55,7 +55,7 @@ class Read(Step[Corpus]):
     """
 
     step: ClassVar[str] = "read"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     makes: ClassVar[type[Artifact]] = Corpus
 
     paths: Annotated[tuple[str, ...], BeforeValidator(absolute_paths), RUNTIME] = Field(min_length=1)
@@ -65,7 +65,8 @@ class Read(Step[Corpus]):
     identify: Literal["listing", "content"] = "listing"
     """How a change of the files is seen: by names, sizes and times, or by their contents, which takes reading them."""
     columns: dict[str, str] = Field(default_factory=dict)
-    """Where rows of JSON, CSV and Parquet have what under which name: { text = "body", date = "meta.created" }."""
+    """Where rows of JSON, CSV and Parquet have what under which name: { text = "body", date = "meta.created" }. Under
+    `html` stands a page that is to be extracted, in place of `text`; `title`, `author` and `id` go to `meta`."""
     labels: dict[str, Label] = Field(default_factory=dict)
     """Languages and domains of files by patterns of their names: { "law/*" = { language = "zh", domain = "law" } }."""
     max_record: Annotated[Bytes, Field(gt=0)] = 64 * 2**20
@@ -79,9 +80,7 @@ class Read(Step[Corpus]):
     @field_validator("columns")
     @classmethod
     def _check_columns(cls, columns: dict[str, str]) -> dict[str, str]:
-        unknown = [name for name in columns if name not in COLUMNS]
-        if unknown:
-            raise ValueError(f"a document has no column {unknown[0]!r}; expected one of {', '.join(COLUMNS)}")
+        check_columns(columns)
         return columns
 
     def files(self) -> list[SourceFile]:
@@ -103,7 +102,7 @@ class Read(Step[Corpus]):
 
     def make(self, work: Work) -> Counts:
         """Reads groups of files side by side, then numbers their shards through."""
-        from smelt.corpus.collect.read import Group, GroupResult, check_read, number_shards, read_group
+        from smelt.corpus.collect.read import Group, GroupResult, check_found, check_read, number_shards, read_group
 
         groups = [Group(f"{n:05d}", files) for n, files in enumerate(in_groups(self.files(), self.shard_bytes))]
         reading = Reading(max_record=self.max_record, columns=self.columns)
@@ -115,6 +114,7 @@ class Read(Step[Corpus]):
         ledger = add_up(result.ledger for result in results)
         problems = [problem for result in results for problem in result.problems]
         check_read(ledger, problems, max_unreadable=self.max_unreadable)
+        check_found(self.columns, results)
         if problems:
             work.events.emit("warning", message=f"unreadable: {worst_reasons(ledger)}, such as {problems[0]}")
         number_shards(results, groups, scratch=work.scratch, folder=work.folder)

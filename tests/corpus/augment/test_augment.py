@@ -16,7 +16,10 @@ from hypothesis import strategies as st
 from pypinyin import lazy_pinyin
 
 from pipeline_runs import QUICKSTART, first_lines
+from smelt.core.events import read_events
 from smelt.core.step import Sizes
+from smelt.core.store import Store
+from smelt.core.work import Inline
 from smelt.corpus.augment.augmentation import Augmentation
 from smelt.corpus.augment.noise import FAULTS, Fault, confusions, neighbours
 from smelt.corpus.augment.paraphrase import Paraphrase
@@ -236,3 +239,20 @@ def test_any_hugging_face_folder_translates_there_and_back(marian: str) -> None:
 def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is no model"):
         BackTranslation(forth=str(tmp_path), back=str(tmp_path))
+
+
+def test_those_who_watch_see_how_many_documents_are_augmented(tmp_path: Path) -> None:
+    rows = [json.dumps({"text": TEXTS[n % 2] * 3, "split": "train"}) + "\n" for n in range(30)]
+    (tmp_path / "rows.jsonl").write_text("".join(rows))
+    read = Read(paths=str(tmp_path / "rows.jsonl"), shard_bytes=2_000)
+    step = Augment.model_validate({"corpus": read, "op": {"op": "noise", "rate": 0.3}})
+    with Store(tmp_path / "store", runner=Inline()) as store:
+        made = store.make(step)
+        seen = [event for event, _ in read_events(store.events.path) if event.get("label") == "augment"]
+    phase, *items = seen
+    assert (phase["event"], phase["items"], phase["workers"]) == ("phase", len(items), 1)
+    assert len(items) > 1
+    totals = {name: sum(float(str(item[name])) for item in items) for name in ("documents", "share", "seconds")}
+    assert totals["documents"] == made.ledger()[0]["documents_in"] == 30
+    assert totals["share"] == pytest.approx(1)
+    assert totals["seconds"] > 0

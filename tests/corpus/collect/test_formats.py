@@ -216,7 +216,7 @@ def test_a_missing_column_is_told_with_those_there_are(tmp_path: Path) -> None:
 
 
 def test_a_column_that_no_document_has_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match="no column 'txt'; expected one of text, url"):
+    with pytest.raises(ValidationError, match="no column 'txt'; expected one of text, html, url"):
         Read(paths=str(tmp_path), columns={"txt": "body"})
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
+import lzma
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
+import zstandard
 
 from smelt.core.local import LocalRunner
 from smelt.core.store import Store
@@ -132,12 +137,62 @@ def test_layouts_are_recognised(tmp_path: Path, row: dict[str, object], question
     assert (item.question, item.answer) == (question, answer)
 
 
+def test_halves_of_characters_in_an_item_are_no_error(tmp_path: Path) -> None:
+    (tmp_path / "e.jsonl").write_text(json.dumps({"question": "\ud800" + QUESTION, "answer": "\udc00" + ANSWER}) + "\n")
+    items = read_items(expand([str(tmp_path / "e.jsonl")]))
+    assert {match.kind for match in find(f"{QUESTION} {ANSWER}", items=items)} == {"question", "answer"}
+
+
 def test_an_unknown_layout_is_refused_and_can_be_named(tmp_path: Path) -> None:
     (tmp_path / "e.jsonl").write_text('{"frage": "Was?", "loesung": "Das."}\n')
     files = expand([str(tmp_path / "e.jsonl")])
     with pytest.raises(InputError, match="frage, loesung"):
         read_items(files)
     assert read_items(files, Fields(question="frage", answer="loesung"))[0].answer == "Das."
+
+
+ITEM = b'{"question": "Which of the ores is red?", "answer": "Hematite."}\n'
+
+
+@pytest.mark.parametrize(
+    ("suffix", "pack"),
+    [(".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress), (".zst", zstandard.compress)],
+)
+def test_items_are_unpacked_and_none_is_lost_where_the_file_is_cut(
+    tmp_path: Path, suffix: str, pack: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / f"e.jsonl{suffix}"
+    path.write_bytes(pack(ITEM * 500))
+    assert len(read_items(expand([str(path)]))) == 500
+    path.write_bytes(pack(ITEM * 500)[:-9])
+    with pytest.raises(InputError, match=r"cannot be read: .*; expected JSONL, JSON, CSV, TSV or Parquet"):
+        read_items(expand([str(path)]))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("e.jsonl", b"", "its fields are: no rows"),
+        ("e.jsonl", b"[" * 200_000, "cannot be read"),
+        ("e.jsonl", b'{"a":' * 100_000, "cannot be read"),
+        ("e.jsonl", bytes(range(256)), "cannot be read"),
+        ("e.jsonl", ITEM + b"broken\n", "cannot be read"),
+        ("e.jsonl", b'{"question": null}\n', "its fields are: question"),
+        ("e.jsonl", b"3\n4\n", "its fields are: 0"),
+        ("e.json", b'{"data": [{"question": "Q?"}]}', "its fields are: data"),
+        ("e.parquet", b"PAR1 none PAR1", "cannot be read"),
+        ("e.csv", b"question,answer\nq,a,b\n", "cannot be read"),
+        ("e.jsonl.zst", ITEM, "cannot be read"),
+        ("e.jsonl.gz", gzip.compress(b" " * (80 << 20)), "cannot be read: unpacks to more than 200 times its size"),
+    ],
+)
+def test_what_is_no_evaluation_set_is_refused_by_name(tmp_path: Path, name: str, content: bytes, told: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        read_items(expand([str(tmp_path / name)]))
+    assert told in caught.value.what
+    assert caught.value.where.endswith(name)
+    assert caught.value.expected
 
 
 @pytest.fixture

@@ -125,10 +125,18 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "told"), [([], "no labels"), (["a"] * 30, "only 'a'"), (["a"] * 30 + ["b"] * 3, "'b' has 3")]
+    ("labels", "told"),
+    [
+        ([], "no labels"),
+        (["a"] * 30, "only 'a'"),
+        (["a"] * 30 + ["b"] * 3, "'b' has 3"),
+        (["a"] * 30 + [""] * 30 + [" "] * 30, "only 'a'"),
+        (["a"] * 30 + ["no text"] * 30, "only 'a'"),
+    ],
 )
 def test_labels_that_cannot_be_learnt_are_refused(tmp_path: Path, labels: list[str], told: str) -> None:
-    rows = [{"text": f"text {n}", "label": label} for n, label in enumerate(labels)] or [{"text": "no label"}]
+    rows = [{"text": "" if label == "no text" else f"text {n}", "label": label} for n, label in enumerate(labels)]
+    rows = rows or [{"text": "no label"}]
     (tmp_path / "few.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     with Store(tmp_path / "store", runner=LocalRunner(1)) as store, pytest.raises(InputError, match=told):
         store.make(TrainClassifier(corpus=Read(paths=(str(tmp_path / "few.jsonl"),))))

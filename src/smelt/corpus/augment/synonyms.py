@@ -13,12 +13,13 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 from random import Random
-from typing import Annotated, Any, ClassVar, cast
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, JsonValue, ValidationInfo, model_validator
 
 from smelt.core.shards import file_digest
 from smelt.corpus.augment.augmentation import Augmentation, pick
+from smelt.corpus.paths import with_paths
 from smelt.errors import InputError
 
 SHIPPED = ("synonyms-en.tsv", "synonyms-zh.tsv")
@@ -41,13 +42,7 @@ class Synonyms(Augmentation):
     @model_validator(mode="before")
     @classmethod
     def _find(cls, values: Any, info: ValidationInfo) -> Any:
-        folder = cast("dict[str, Path]", info.context or {}).get("folder", Path())
-        if isinstance(values, dict) and isinstance(values.get("table"), str):
-            path = Path(folder, values["table"]).absolute()
-            if not path.is_file():
-                raise InputError(where=f"table {values['table']!r}", what="is no file", expected="word, tab, synonyms")
-            return {**values, "table": str(path)}
-        return values
+        return with_paths(values, info, "table", _thesaurus)
 
     def settings(self) -> dict[str, JsonValue]:
         """What the thesaurus says, not where it lies."""
@@ -65,6 +60,13 @@ class Synonyms(Augmentation):
             return word[0].upper() + word[1:] if match[0][0].isupper() else word
 
         return pattern.sub(replace, text)
+
+
+def _thesaurus(name: str, folder: Path) -> str:
+    path = (folder / name).absolute()
+    if not path.is_file():
+        raise InputError(where=f"table {name!r}", what="is no file", expected="word, tab, synonyms")
+    return str(path)
 
 
 @cache

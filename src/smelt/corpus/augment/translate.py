@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from random import Random
@@ -18,6 +18,7 @@ from pydantic import Field, JsonValue, ValidationInfo, model_validator
 
 from smelt.core.shards import file_digest
 from smelt.corpus.augment.augmentation import Augmentation
+from smelt.corpus.paths import with_paths
 from smelt.errors import InputError
 
 GROUP = "smelt.translators"
@@ -53,17 +54,8 @@ class BackTranslation(Augmentation):
     @model_validator(mode="before")
     @classmethod
     def _find(cls, values: Any, info: ValidationInfo) -> Any:
-        folder = cast("dict[str, Path]", info.context or {}).get("folder", Path())
         for field in ("forth", "back"):
-            if isinstance(values, dict) and isinstance(values.get(field), str):
-                path = Path(folder, values[field]).absolute()
-                if not (path / "config.json").is_file():
-                    raise InputError(
-                        where=f"{field} {values[field]!r}",
-                        what="is no model",
-                        expected="a folder with config.json, weights and tokenizer",
-                    )
-                values = {**values, field: str(path)}
+            values = with_paths(values, info, field, partial(_model, field=field))
         return values
 
     def settings(self) -> dict[str, JsonValue]:
@@ -109,6 +101,14 @@ def load_translator(name: str, forth: str, back: str) -> Translator:
         )
     load = cast("Callable[[Path, Path], Translator]", found[name].load())
     return load(Path(forth), Path(back))
+
+
+def _model(name: str, folder: Path, *, field: str) -> str:
+    path = (folder / name).absolute()
+    if not (path / "config.json").is_file():
+        expected = "a folder with config.json, weights and tokenizer"
+        raise InputError(where=f"{field} {name!r}", what="is no model", expected=expected)
+    return str(path)
 
 
 def folder_digest(folder: Path) -> str:

@@ -30,6 +30,7 @@ from pydantic import Field, JsonValue, ValidationInfo, model_validator
 
 from smelt.core.shards import file_digest
 from smelt.corpus.document import Drop, Op, drop_each, is_kept
+from smelt.corpus.paths import with_paths
 from smelt.errors import InputError
 
 CATEGORY_FILES = "domains", "urls"
@@ -48,14 +49,7 @@ class Blocklist(Op):
     @model_validator(mode="before")
     @classmethod
     def _find(cls, values: Any, info: ValidationInfo) -> Any:
-        folder = cast("dict[str, Path]", info.context or {}).get("folder", Path())
-        given = values.get("lists") if isinstance(values, dict) else None
-        if not isinstance(given, list | tuple):
-            return values
-        paths = [(folder / str(name)).absolute() for name in cast("list[object]", given)]
-        for path in paths:
-            list_files(path)
-        return {**values, "lists": [str(path) for path in paths]}
+        return with_paths(values, info, "lists", _found)
 
     def settings(self) -> dict[str, JsonValue]:
         """What is in the lists, not where they lie."""
@@ -157,6 +151,12 @@ def list_files(path: Path) -> list[tuple[str, Path]]:
             expected="a file of hosts, or a folder with files `domains` and `urls` in it",
         )
     return [(file.parent.name, file) for file in files]
+
+
+def _found(name: str, folder: Path) -> str:
+    path = (folder / name).absolute()
+    list_files(path)
+    return str(path)
 
 
 @cache

@@ -52,13 +52,15 @@ INVISIBLE = re.compile(
 )
 JOINED = "\u0600-\u08ff\u0900-\u0dff\u0f00-\u109f\u1780-\u18af\ua840-\uabff\ufb50-\ufdff\ufe70-\ufefc"
 """Scripts whose letters change with their neighbours: Arabic, Syriac, Indic, Tibetan, Burmese, Khmer, Mongolian."""
-EMOJI = "\u00a9\u00ae\u203c-\u3299\ufe0f\U0001f000-\U0001faff\U000e0020-\U000e007f"
+EMOJI = "\u00a9\u00ae\u203c-\u205f\u2070-\u3299\ufe0f\U0001f000-\U0001faff\U000e0020-\U000e007f"
 SCRIPTS = {
     "\u200b": re.compile("[\u0e00-\u109f\u1780-\u17ff\u1980-\u19df]"),
     "\u200c": re.compile(f"[{JOINED}]"),
     "\u200d": re.compile(f"[{JOINED}{EMOJI}]"),
 }
 """What a zero-width space, non-joiner or joiner must stand beside to be kept."""
+MAY_NEED = re.compile(f"[{JOINED}{EMOJI}\u0590-\u109f\u1780-\u17ff\u1980-\u19df\ufb1d-\ufdff]")
+"""What a text must have for any invisible character to be needed in it; a quick test."""
 RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 DIRECTIONS = frozenset("\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069")
 FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007f]*$")
@@ -96,6 +98,7 @@ class Repair(Op):
     """Repairs damaged text, the number of edits in `repaired`; drops what is beyond repair as `repair.damaged`."""
 
     op: ClassVar[str] = "repair"
+    version: ClassVar[int] = 2
     max_damaged: float = Field(MAX_DAMAGED, ge=0, le=1)
     """Share of characters that are lost for good, above which a document is dropped."""
 
@@ -211,6 +214,8 @@ def _line_ends(done: Repaired) -> Repaired:
 def _without_invisible(done: Repaired) -> Repaired:
     if not INVISIBLE.search(done.text):
         return done
+    if not MAY_NEED.search(done.text):
+        return done.then(*INVISIBLE.subn("", done.text))
     is_right_to_left = RIGHT_TO_LEFT.search(done.text) is not None
     kept = 0
 

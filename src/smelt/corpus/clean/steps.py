@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, field_validator
 
 from smelt.core.artifact import Artifact, Counts
+from smelt.core.shards import shard_size
 from smelt.core.step import Estimate, Sizes, Step
 from smelt.core.work import Work
 from smelt.corpus.corpus import Corpus
@@ -60,9 +61,11 @@ class Outliers(Step[Corpus]):
         from smelt.corpus.clean.outliers import mark_shard, merge_sketches, sketch_shard
 
         shards = work.open(self.corpus).shards
-        work.map(partial(sketch_shard, scratch=work.scratch, names=self.measures), shards, label="sketch")
+        work.map(
+            partial(sketch_shard, scratch=work.scratch, names=self.measures), shards, label="sketch", cost=shard_size
+        )
         usual = merge_sketches(shards, scratch=work.scratch, min_documents=self.min_documents)
         marking = partial(
             mark_shard, scratch=work.scratch, folder=work.folder, usual=usual, limit=self.distance, drop=self.drop
         )
-        return finish(work, parse_ledgers(work.map(marking, shards, label="mark", counts=amounts_in)))
+        return finish(work, parse_ledgers(work.map(marking, shards, label="mark", cost=shard_size, counts=amounts_in)))

@@ -21,6 +21,7 @@ import xxhash
 from pydantic import Field, JsonValue, ValidationInfo, model_validator
 
 from smelt.corpus.document import Op, drop_where, is_kept
+from smelt.corpus.paths import with_paths
 from smelt.errors import InputError
 
 LISTS = resources.files("smelt.corpus.clean") / "words"
@@ -50,11 +51,7 @@ class Words(Op):
     @model_validator(mode="before")
     @classmethod
     def _find(cls, values: Any, info: ValidationInfo) -> Any:
-        folder = cast("dict[str, Path]", info.context or {}).get("folder", Path())
-        given = values.get("lists") if isinstance(values, dict) else None
-        if not isinstance(given, list | tuple):
-            return values
-        return {**values, "lists": [_found(str(name), folder) for name in cast("list[object]", given)]}
+        return with_paths(values, info, "lists", _found)
 
     def settings(self) -> dict[str, JsonValue]:
         """What is in the lists, not where they lie."""

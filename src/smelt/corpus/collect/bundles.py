@@ -1,4 +1,5 @@
-"""Files that hold files: zip and tar. Each member is read as a file of its own name, `crawl.zip/2024/a.html#0`.
+"""Files that hold files: zip and tar. Each member is read as a file of its own name, `crawl.zip/2024/a.html#0`; the
+second that goes by this name as `crawl.zip/+1/2024/a.html#0`.
 
 Nothing is ever unpacked under a member's name: its bytes go to a temporary file without one. So a name that climbs
 out of the archive can do no harm; it is unreadable all the same, as are links, devices, members under a password,
@@ -15,6 +16,7 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -64,6 +66,17 @@ class _Room:
 
 
 @dataclass(frozen=True, slots=True)
+class _Entry:
+    """What an archive lists."""
+
+    name: str
+    again: int
+    """How many went by that name before."""
+    packed: int
+    opened: Callable[[], IO[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
 class Member(SourceFile):
     """A file inside an archive, unpacked."""
 
@@ -81,13 +94,15 @@ def zip_documents(file: SourceFile, reading: Reading, read: Reader) -> Iterator[
     try:
         with file.open() as stored, seekable(file, stored) as content, zipfile.ZipFile(content) as archive:
             room = _room(file, stored)
-            infos = archive.infolist()
+            infos, seen = archive.infolist(), Counter[str]()
             if len(infos) > MAX_MEMBERS:
                 raise _Bomb(f"{len(infos):,} members, over the limit of {MAX_MEMBERS:,}")
             for info in infos:
                 if not info.is_dir():
                     opened = partial(_open_zip, archive, info)
-                    yield from _member(file, info.filename, opened, info.compress_size, room, reading, read)
+                    entry = _Entry(info.filename, seen[info.filename], info.compress_size, opened)
+                    seen[info.filename] += 1
+                    yield from _member(file, entry, room, reading, read)
     except (_Bomb, *_BROKEN) as error:
         yield Unreadable(f"the archive cannot be read: {error}").document(f"{file.name}#0", source=file.name)
 
@@ -100,14 +115,16 @@ def tar_documents(file: SourceFile, reading: Reading, read: Reader) -> Iterator[
     try:
         with file.open() as stored:
             room = _room(file, stored)
-            stream = unpacked(file, stored)
+            stream, seen = unpacked(file, stored), Counter[str]()
             with tarfile.open(fileobj=stream, mode="r|") as archive:
                 for number, info in enumerate(archive):
                     if number >= MAX_MEMBERS:
                         raise _Bomb(f"more than {MAX_MEMBERS:,} members")
                     if not info.isdir():
                         opened = partial(_open_tar, archive, info)
-                        yield from _member(file, info.name, opened, max(file.bytes, 1), room, reading, read)
+                        entry = _Entry(info.name, seen[info.name], max(file.bytes, 1), opened)
+                        seen[info.name] += 1
+                        yield from _member(file, entry, room, reading, read)
             while stream.read(BLOCK):  # to its very end, where packing tells whether it is whole
                 pass
     except (_Bomb, *_BROKEN) as error:
@@ -136,25 +153,18 @@ def _open_tar(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
     return content
 
 
-def _member(
-    file: SourceFile,
-    member: str,
-    opened: Callable[[], IO[bytes]],
-    packed: int,
-    room: _Room,
-    reading: Reading,
-    read: Reader,
-) -> Iterator[Document]:
+def _member(file: SourceFile, entry: _Entry, room: _Room, reading: Reading, read: Reader) -> Iterator[Document]:
     """The documents of one member, or one that says why it cannot be read."""
-    name = f"{file.name}/{_writable(member.lstrip('/'))}"
+    again = f"+{entry.again}/" if entry.again else ""
+    name = f"{file.name}/{again}{_writable(entry.name.lstrip('/'))}"
     try:
-        _check_name(file, member)
-        told = format_of(member)
+        _check_name(file, entry.name)
+        told = format_of(entry.name)
         if told is None:
             return
         with tempfile.SpooledTemporaryFile(MEMORY) as content:
-            size = _copy(opened, content, packed, room)
-            inner = Member(name, f"{file.url}/{_writable(member)}", size, file.changed, told, content, room)
+            size = _copy(entry, content, room)
+            inner = Member(name, f"{file.url}/{_writable(entry.name)}", size, file.changed, told, content, room)
             yield from read(inner, reading)
     except Unreadable as problem:
         yield problem.document(f"{name}#0", source=file.name)
@@ -178,15 +188,15 @@ def _depth(file: SourceFile) -> int:
     return sum(format_of(part) in ("zip", "tar") for part in file.name.split("/"))
 
 
-def _copy(opened: Callable[[], IO[bytes]], content: IO[bytes], packed: int, room: _Room) -> int:
+def _copy(entry: _Entry, content: IO[bytes], room: _Room) -> int:
     """Unpacks a member; gives its size."""
     size = 0
     try:
-        with opened() as stream:
+        with entry.opened() as stream:
             while block := stream.read(BLOCK):
                 size += len(block)
                 room.take(len(block))
-                if size > most_unpacked(packed):
+                if size > most_unpacked(entry.packed):
                     raise Unreadable(f"unpacks to more than {MAX_RATIO} times its size: a bomb")
                 content.write(block)
     except Unreadable:

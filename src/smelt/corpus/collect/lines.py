@@ -26,9 +26,9 @@ def line_documents(file: SourceFile, reading: Reading) -> Iterator[Document]:
         with file.open() as stored:
             lines = as_utf8(unpacked(file, stored))
             while line := lines.readline(reading.max_record + 1):
-                number += 1
                 if line.strip():
-                    yield _line(line, lines, file, reading, number=number)
+                    yield _line(line, lines, file, reading, number=number + 1)
+                number += 1
     except OSError as error:
         blame_file(error)
         problem = Unreadable(f"the file cannot be read on after line {number}: {error}")

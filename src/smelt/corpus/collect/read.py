@@ -16,12 +16,16 @@ from smelt.corpus.collect.labels import Label, label_of, with_label
 from smelt.corpus.collect.reading import Reading
 from smelt.corpus.collect.sources import SourceFile
 from smelt.corpus.corpus import DROPPED, KEPT, write_shard
-from smelt.corpus.document import DROP, UNREADABLE, Document, as_batch
+from smelt.corpus.document import DROP, UNREADABLE, Document, as_batch, is_kept
 from smelt.corpus.ledger import Entry, entry_of
 from smelt.errors import EmptyResult, InputError
 
 PROBLEMS = 3
 """Unreadable records that are told by name; all are counted."""
+
+
+BATCH_DOCUMENTS = 100_000
+"""In a shard at most (taste): in memory a document costs about a KB more than its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ class GroupResult(BaseModel):
     ledger: list[Entry]
     problems: list[str]
     """What is wrong with the first unreadable records."""
+    found: list[str]
+    """Of the columns that the user named, those that a document had anything in."""
 
 
 def read_group(
@@ -53,12 +59,14 @@ def read_group(
     documents = chain.from_iterable(labelled(file, reading, labels) for file in group.files)
     entries: list[Entry] = []
     problems: list[str] = []
+    found: set[str] = set()
     for number, batch in enumerate(in_batches(documents, shard_bytes)):
         write_shard(folder / group.name, f"{number:05d}", batch)
         entries.append(entry_of("read", batch.with_columns(drop=pl.lit(None, DROP)), batch))
         problems += _problems(batch)
+        found |= {name for name in reading.columns if batch.select((is_kept() & _is_said(name)).any()).item()}
     total = sum(entries[1:], start=entries[0])
-    result = GroupResult(shards=len(entries), ledger=[total], problems=problems[:PROBLEMS])
+    result = GroupResult(shards=len(entries), ledger=[total], problems=problems[:PROBLEMS], found=sorted(found))
     return result.model_dump(mode="json")
 
 
@@ -70,13 +78,14 @@ def labelled(file: SourceFile, reading: Reading, labels: Mapping[str, Label]) ->
 
 
 def in_batches(documents: Iterable[Document], batch_bytes: int) -> Iterator[pl.DataFrame]:
-    """The documents in batches of at least `batch_bytes` of text, the last one aside; one at least, if empty."""
+    """The documents in batches of at least `batch_bytes` of text, or of BATCH_DOCUMENTS, the last one aside; one batch
+    at least, if empty."""
     held: list[Document] = []
     size, is_empty = 0, True
     for document in documents:
         held.append(document)
         size += len(document.text.encode())
-        if size >= batch_bytes:
+        if size >= batch_bytes or len(held) == BATCH_DOCUMENTS:
             yield as_batch(held)
             held, size, is_empty = [], 0, False
     if held or is_empty:
@@ -109,7 +118,8 @@ def check_read(ledger: Sequence[Entry], problems: Sequence[str], *, max_unreadab
             where="read",
             what=f"{unreadable:,} of {entry.documents_in:,} records cannot be read: {told}{more}",
             expected=f"a share of at most {max_unreadable:.3g}",
-            do=f"mend or leave out these files, or go on without them: max_unreadable = {_enough(unreadable, entry)}",
+            do="mend or leave out these files, or name the column of their text (--column text=NAME), or go on without "
+            f"them: max_unreadable = {_enough(unreadable, entry)}",
         )
     if entry.documents_out == 0:
         raise EmptyResult(
@@ -118,6 +128,29 @@ def check_read(ledger: Sequence[Entry], problems: Sequence[str], *, max_unreadab
             expected="at least one",
             do="see whether the paths are the right ones",
         )
+
+
+def check_found(columns: Mapping[str, str], results: Sequence[GroupResult]) -> None:
+    """Raises `InputError` where no record at all has a column that was named: it is misspelt."""
+    found = {name for result in results for name in result.found}
+    for name, theirs in columns.items():
+        if name not in found:
+            raise InputError(
+                where=f"column {name} = {theirs!r}",
+                what="is in none of the records",
+                expected="a name in rows of JSON, CSV or Parquet, or a.b for what is inside another",
+                do="see how they spell it, or leave it out",
+            )
+
+
+def _is_said(name: str) -> pl.Expr:
+    """Whether a document says what a column is for, as one of its own or in `meta`."""
+    in_meta = pl.col("meta").str.json_path_match(f"$.{name}").is_not_null()
+    if name in ("text", "html"):
+        return pl.lit(value=True)
+    if name == "source":  # else it is the name of the file
+        return pl.col(name) != pl.col("id").str.replace("#[^#]*$", "")
+    return in_meta | pl.col(name).is_not_null() if name in ("url", "date", "language", "domain") else in_meta
 
 
 def _problems(batch: pl.DataFrame) -> list[str]:

@@ -19,6 +19,11 @@ class Reading:
     columns: Mapping[str, str] = field(default_factory=dict[str, str])
     """Where rows of tables and of JSON have a field of ours, such as `{"text": "body"}`, if not under its name."""
 
+    @property
+    def text_column(self) -> str:
+        """Where rows hold what a document says, as text or as a page."""
+        return self.columns.get("html") or self.columns.get("text", "text")
+
 
 class Reader(Protocol):
     """Reads one format."""

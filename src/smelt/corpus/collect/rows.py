@@ -1,11 +1,11 @@
 """Rows of JSON, CSV and Parquet to documents: the fields a document has by name, all others as `meta`.
 
-text                  required, a string
+text                  required, a string; or a page under a name that the user gives to `html`
 url, source, domain   taken as they are
 lang or language      the source's own label: `language`, and in `meta` too, where it outlives the op that
                       identifies languages anew
 date                  taken if it is one (see `plausible_date`); in `meta` too if it is not
-anything else         `meta`; so is the row's own `id`, since ours names the record
+anything else         `meta`, as `title` and `author`; so is the row's own `id`, since ours names the record
 
 Each may stand under another name, inside other fields too: `{"text": "message.content"}`.
 """
@@ -20,7 +20,7 @@ from typing import cast
 
 from smelt.corpus.document import Document, Unreadable
 
-COLUMNS = ("text", "url", "source", "date", "language", "domain")
+COLUMNS = ("text", "html", "url", "source", "date", "language", "domain", "title", "author", "id")
 """What a row can say of a document, and what may stand under another name."""
 FIRST_YEAR, LAST_YEAR = 1000, 2100
 """Years that documents are from: before lie defaults such as 0001-01-01, behind lie errors (taste)."""
@@ -36,11 +36,12 @@ def document_of(row: object, *, document_id: str, source: str, columns: Mapping[
     if not isinstance(row, Mapping):
         raise Unreadable(f"a JSON {_kind(row)}, not an object")
     fields = {str(name): value for name, value in cast("Mapping[object, object]", row).items()}
-    if columns:
-        fields = _renamed(fields, columns)
+    names = {"text" if ours == "html" else ours: theirs for ours, theirs in (columns or {}).items()}
+    if names:
+        fields = _renamed(fields, names)
     text = fields.get("text")
     if not isinstance(text, str):
-        raise Unreadable(_without_text(fields, (columns or {}).get("text", "text")))
+        raise Unreadable(_without_text(fields, names.get("text", "text")))
     if "\0" in text:
         raise Unreadable(f"a NUL character at {text.index(chr(0))}: not a text")
     document = Document(
@@ -51,10 +52,20 @@ def document_of(row: object, *, document_id: str, source: str, columns: Mapping[
         date=plausible_date(fields.get("date")),
         language=_string(fields.get("language", fields.get("lang"))),
         domain=_string(fields.get("domain")),
+        format="html" if "html" in (columns or {}) else "text",
         meta=_meta(fields),
     )
     _check_surrogates(document)
     return document
+
+
+def check_columns(columns: Mapping[str, str]) -> None:
+    """`ValueError` where a column is named for what no document has, or both for a text and for a page."""
+    unknown = [name for name in columns if name not in COLUMNS]
+    if unknown:
+        raise ValueError(f"a document has no column {unknown[0]!r}; expected one of {', '.join(COLUMNS)}")
+    if {"text", "html"} <= columns.keys():
+        raise ValueError("both 'text' and 'html' are named; expected one of them: what a document says, or its page")
 
 
 def plausible_date(value: object) -> str | None:

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import polars as pl
-import zstandard
 
-from smelt.corpus.collect.sources import SourceFile
+from smelt.corpus.collect.sources import SourceFile, blame_file, format_of
+from smelt.corpus.collect.unpack import unpacked
 from smelt.errors import InputError
 
 CONTEXT = ("passage", "context", "biased_prompt")
@@ -39,7 +39,6 @@ ANSWER = (
     "answer_index",
 )
 CHOICES = ("choices", "options", "endings", "candidates", "classes")
-UNPACK = {".zst": zstandard.ZstdDecompressor().stream_reader}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ def _file_items(file: SourceFile, fields: Fields) -> list[Item]:
             where=file.url,
             what=f"is no evaluation set that is known; its fields are: {seen}",
             expected=f"a question under one of {', '.join(QUESTION)}",
-            do='name the fields: question = "...", answer = "..."',
+            do='name the fields: --question-field and --answer-field, or question_field = "..." in a recipe',
         )
     return found
 
@@ -92,7 +91,8 @@ def _item(row: Mapping[str, Any], name: str, file: str, fields: Fields) -> Item:
 
 
 def _first(row: Mapping[str, Any], names: Sequence[str]) -> str | None:
-    return next((value for name in names if isinstance(value := row.get(name), str) and value.strip()), None)
+    found = next((value for name in names if isinstance(value := row.get(name), str) and value.strip()), None)
+    return None if found is None else _whole(found)
 
 
 def _answer(row: Mapping[str, Any], names: Sequence[str]) -> str | None:
@@ -101,7 +101,13 @@ def _answer(row: Mapping[str, Any], names: Sequence[str]) -> str | None:
     if isinstance(told, list):
         told = cast("list[Any]", told)[0] if told else None
     place = _place(told, len(choices))
-    return choices[place] if place is not None else told if isinstance(told, str) else None
+    said = choices[place] if place is not None else told
+    return _whole(said) if isinstance(said, str) else None
+
+
+def _whole(text: str) -> str:
+    """The text without halves of characters, which JSON can hold and UTF-8 cannot."""
+    return text.encode(errors="replace").decode()
 
 
 def _place(told: object, n: int) -> int | None:
@@ -122,25 +128,24 @@ def _listed(value: object) -> list[str]:
 
 
 def _rows(file: SourceFile) -> list[dict[str, Any]]:
-    with file.open() as stored:
-        raw = stored.read()
-    name = file.name.lower()
-    for suffix, opened in UNPACK.items():
-        if name.endswith(suffix):
-            raw, name = opened(io.BytesIO(raw)).read(), name.removesuffix(suffix)
     try:
-        return _parsed(raw, name)
-    except (ValueError, pl.exceptions.PolarsError) as error:
+        with file.open() as stored:
+            raw = unpacked(file, stored).read()
+        return _parsed(raw, file.name)
+    except (ValueError, RecursionError, OSError, pl.exceptions.PolarsError) as error:
+        if isinstance(error, OSError):
+            blame_file(error)
         raise InputError(
             where=file.url, what=f"cannot be read: {error}", expected="JSONL, JSON, CSV, TSV or Parquet"
         ) from error
 
 
 def _parsed(raw: bytes, name: str) -> list[dict[str, Any]]:
-    if name.endswith(".parquet"):
+    form = format_of(name)
+    if form == "parquet":
         return pl.read_parquet(io.BytesIO(raw)).to_dicts()
-    if name.endswith((".csv", ".tsv")):
-        separator = "\t" if name.endswith(".tsv") else ","
+    if form == "csv":
+        separator = "\t" if ".tsv" in name.lower() else ","
         return pl.read_csv(io.BytesIO(raw), separator=separator, infer_schema=False).to_dicts()
     text = raw.decode("utf-8-sig")
     if text.lstrip().startswith("["):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import polars as pl
 from pydantic import Field, JsonValue, ValidationInfo, model_validator
@@ -12,6 +12,7 @@ from pydantic import Field, JsonValue, ValidationInfo, model_validator
 from smelt.core.shards import file_digest
 from smelt.corpus.document import Op, drop_where, is_kept
 from smelt.corpus.label.classifier import CARD, WEIGHTS, Model, load_model
+from smelt.corpus.paths import with_paths
 from smelt.errors import InputError
 
 
@@ -34,15 +35,7 @@ class Classify(Op):
     @model_validator(mode="before")
     @classmethod
     def _find(cls, values: Any, info: ValidationInfo) -> Any:
-        folder = cast("dict[str, Path]", info.context or {}).get("folder", Path())
-        if isinstance(values, dict) and isinstance(values.get("model"), str):
-            path = Path(folder, values["model"]).absolute()
-            if not (path / CARD).is_file():
-                raise InputError(
-                    where=f"model {values['model']!r}", what="is no classifier", do="train one: smelt classify train"
-                )
-            return {**values, "model": str(path)}
-        return values
+        return with_paths(values, info, "model", _classifier)
 
     @property
     def column(self) -> str:
@@ -71,6 +64,13 @@ class Classify(Op):
         if self.max is not None:
             batch = drop_where(batch, value > self.max, reason, value=value, limit=self.max)
         return batch
+
+
+def _classifier(name: str, folder: Path) -> str:
+    path = (folder / name).absolute()
+    if not (path / CARD).is_file():
+        raise InputError(where=f"model {name!r}", what="is no classifier", do="train one: smelt classify train")
+    return str(path)
 
 
 @cache

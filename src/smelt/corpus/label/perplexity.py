@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal
 
 import polars as pl
 from pydantic import Field, JsonValue, ValidationInfo, model_validator
@@ -11,6 +11,7 @@ from pydantic import Field, JsonValue, ValidationInfo, model_validator
 from smelt.core.shards import file_digest
 from smelt.corpus.document import Op, drop_where, is_kept
 from smelt.corpus.label.scorer import load_scorer
+from smelt.corpus.paths import with_paths
 from smelt.errors import InputError
 
 Bits = Annotated[float, Field(ge=0)]
@@ -40,15 +41,7 @@ class Perplexity(Op):
     @model_validator(mode="before")
     @classmethod
     def _find(cls, values: Any, info: ValidationInfo) -> Any:
-        folder = cast("dict[str, Path]", info.context or {}).get("folder", Path())
-        if isinstance(values, dict) and isinstance(values.get("model"), str):
-            path = Path(folder, values["model"]).absolute()
-            if not path.is_dir():
-                raise InputError(
-                    where=f"model {values['model']!r}", what="is no folder", do="train one: smelt perplexity train"
-                )
-            return {**values, "model": str(path)}
-        return values
+        return with_paths(values, info, "model", _scorer)
 
     def settings(self) -> dict[str, JsonValue]:
         """What the model is, not where it lies."""
@@ -90,6 +83,13 @@ def terciles(documents: pl.LazyFrame) -> dict[str, tuple[float, float]]:
         one, two = (part.filter(share >= third)["perplexity"].head(1).item() for third in (1 / 3, 2 / 3))
         found[str(language)] = (round(float(one), 3), round(float(two), 3))
     return dict(sorted(found.items()))
+
+
+def _scorer(name: str, folder: Path) -> str:
+    path = (folder / name).absolute()
+    if not path.is_dir():
+        raise InputError(where=f"model {name!r}", what="is no folder", do="train one: smelt perplexity train")
+    return str(path)
 
 
 def _bucket(found: dict[str, tuple[float, float]]) -> pl.Expr:

@@ -45,7 +45,7 @@ class TrainClassifier(Step[Classifier]):
     """Trains a linear classifier over hashed n-grams for every class against the rest."""
 
     step: ClassVar[str] = "train-classifier"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     makes: ClassVar[type[Artifact]] = Classifier
 
     corpus: Step[Corpus]
@@ -89,7 +89,7 @@ class TrainClassifier(Step[Classifier]):
     def _rows(self, work: Work) -> tuple[pl.DataFrame, list[str]]:
         """The documents to train on, and the classes to train."""
         if self.against is None:
-            rows = labelled(work.open(self.corpus), self.label)
+            rows = labelled(work.open(self.corpus), self.label).filter(pl.col("text").str.strip_chars() != "")
             return rows, check_classes(rows["label"], self.label)
         rows = side_by_side(work.open(self.corpus), work.open(self.against), self.label)
         check_classes(rows["label"], self.label)
@@ -148,12 +148,13 @@ def side_by_side(corpus: Corpus, against: Corpus, label: str) -> pl.DataFrame:
 
 
 def labelled(corpus: Corpus, label: str) -> pl.DataFrame:
-    """The documents with a label, in order: id, text, source, language, label."""
+    """The documents with a label, in order: id, text, source, language, label. An empty one is none: tables have no
+    other word for it."""
     documents = corpus.kept()
     has_column = label in documents.collect_schema()
     value = pl.col(label).cast(pl.String) if has_column else pl.col("meta").str.json_path_match(f"$.{label}")
     rows = documents.select("id", "text", "source", "language", label=value)
-    return rows.filter(pl.col("label").is_not_null()).collect(engine="streaming")
+    return rows.filter(pl.col("label").str.strip_chars() != "").collect(engine="streaming")
 
 
 def check_classes(labels: pl.Series, field: str, *, name: str | None = None) -> list[str]:
