@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import itertools
 import os
+import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -36,6 +38,26 @@ def kill_while_running(*arguments: str | Path, after: float, **environment: str)
     process.send_signal(signal.SIGKILL)
     process.wait()
     return was_running
+
+
+def killed_and_resumed(recipe: Path, *settings: str, kills: int, seed: int, workers: int) -> None:
+    """Holds a run that is killed at random moments, and goes on each time, against one that is not."""
+    chance = random.Random(seed)
+    arguments = ("run", recipe, *settings, "--no-report", "--workers", str(workers), "--store")
+    first, whole, killed = (recipe.parent / name for name in ("first", "whole", "killed"))
+    smelt(*arguments, first)  # compiles, which may take longer than all else
+    started = time.perf_counter()
+    smelt(*arguments, whole)
+    seconds = time.perf_counter() - started
+    n_stopped = 0
+    for _ in range(kills):
+        stopped = kill_while_running(*arguments, killed, after=seconds * chance.uniform(0.3, 0.8))
+        n_stopped += stopped
+        if not stopped:  # it had come to its end: from the beginning again
+            shutil.rmtree(killed)
+    assert n_stopped
+    smelt(*arguments, killed)
+    assert artifact_bytes(killed) == artifact_bytes(whole) == artifact_bytes(first)
 
 
 def artifact_bytes(store: Path) -> dict[str, bytes]:

@@ -5,15 +5,13 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from pipeline_runs import artifact_bytes, kill_while_running, ray_cluster, smelt
+from pipeline_runs import artifact_bytes, killed_and_resumed, ray_cluster, smelt
 from smelt.core.artifact import Artifact
 from smelt.core.local import LocalRunner
 from smelt.core.recipe import Recipe
@@ -146,7 +144,7 @@ def test_any_shards_and_workers_make_the_same_bytes(tmp_path: Path, runners: dic
     recipe = write_recipe(tmp_path, *RECIPES)
     made: dict[tuple[int, int], dict[str, Artifact]] = {}
     for n_shards in SHARDS:
-        steps = Recipe.load(recipe, [f"raw.shard_bytes={N_DOCUMENTS // n_shards * DOCUMENT_BYTES}"])
+        steps = Recipe.load(recipe, [cut(n_shards)])
         for workers, runner in runners.items():
             store = Store(tmp_path / f"{n_shards}-{workers}", runner=runner)
             made[n_shards, workers] = steps.make(store)
@@ -164,9 +162,14 @@ def test_any_shards_and_workers_make_the_same_bytes(tmp_path: Path, runners: dic
     assert counts["uncontaminated"]["dropped"] == sum(n % 97 == 5 for n in range(N_DOCUMENTS))
 
 
+def cut(n_shards: int) -> str:
+    """The setting with which the documents come in so many shards."""
+    return f"raw.shard_bytes={N_DOCUMENTS // n_shards * DOCUMENT_BYTES}"
+
+
 @pytest.mark.parametrize("part", ["mix", "outliers"])
 def test_a_run_killed_twice_resumes_to_the_same_bytes(tmp_path: Path, part: str) -> None:
-    killed_and_resumed(write_recipe(tmp_path, part), kills=2, seed=18)
+    killed_and_resumed(write_recipe(tmp_path, part), cut(7), kills=2, seed=18, workers=2)
 
 
 @pytest.mark.slow
@@ -176,27 +179,7 @@ def test_a_run_killed_twice_resumes_to_the_same_bytes(tmp_path: Path, part: str)
 def test_a_run_killed_ten_times_resumes_to_the_same_bytes(
     tmp_path: Path, part: str, n_shards: int, workers: int
 ) -> None:
-    killed_and_resumed(write_recipe(tmp_path, part), kills=10, seed=19, n_shards=n_shards, workers=workers)
-
-
-def killed_and_resumed(recipe: Path, *, kills: int, seed: int, n_shards: int = 7, workers: int = 2) -> None:
-    """Holds a run that is killed at random moments, and goes on each time, against one that is not."""
-    chance, shard_bytes = random.Random(seed), N_DOCUMENTS // n_shards * DOCUMENT_BYTES
-    arguments = ("run", recipe, f"raw.shard_bytes={shard_bytes}", "--no-report", "--workers", str(workers), "--store")
-    first, whole, killed = (recipe.parent / name for name in ("first", "whole", "killed"))
-    smelt(*arguments, first)  # compiles, which may take longer than all else
-    started = time.perf_counter()
-    smelt(*arguments, whole)
-    seconds = time.perf_counter() - started
-    n_stopped = 0
-    for _ in range(kills):
-        stopped = kill_while_running(*arguments, killed, after=seconds * chance.uniform(0.3, 0.8))
-        n_stopped += stopped
-        if not stopped:  # it had come to its end: from the beginning again
-            shutil.rmtree(killed)
-    assert n_stopped
-    smelt(*arguments, killed)
-    assert artifact_bytes(killed) == artifact_bytes(whole) == artifact_bytes(first)
+    killed_and_resumed(write_recipe(tmp_path, part), cut(n_shards), kills=10, seed=19, workers=workers)
 
 
 @pytest.mark.ray

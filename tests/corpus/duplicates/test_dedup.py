@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import time
 from pathlib import Path
 
 import polars as pl
@@ -12,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from duplicate_texts import WAYS, Row, dedup, family, make, mixture, prose, read, reasons, texts, way
-from pipeline_runs import artifact_bytes, kill_while_running, ray_cluster, smelt
+from pipeline_runs import artifact_bytes, killed_and_resumed, ray_cluster, smelt
 from smelt.core.recipe import Recipe
 from smelt.core.store import Store
 from smelt.core.work import Inline
@@ -240,25 +239,13 @@ def recipe(folder: Path, method: str) -> Path:
 
 
 def test_a_dedup_killed_twice_resumes_to_the_same_bytes(tmp_path: Path) -> None:
-    killed_and_resumed(tmp_path, "near", kills=2, seed=15)
+    killed_and_resumed(recipe(tmp_path, "near"), kills=2, seed=15, workers=1)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", WAYS)
 def test_a_dedup_killed_ten_times_resumes_to_the_same_bytes(tmp_path: Path, method: str) -> None:
-    killed_and_resumed(tmp_path, method, kills=10, seed=16)
-
-
-def killed_and_resumed(folder: Path, method: str, *, kills: int, seed: int) -> None:
-    chance, path = random.Random(seed), recipe(folder, method)
-    started = time.perf_counter()
-    smelt("run", path, "--store", folder / "whole", "--no-report", "--workers", "1")
-    seconds = time.perf_counter() - started
-    arguments = ("run", path, "--store", folder / "killed", "--no-report", "--workers", "1")
-    stopped = [kill_while_running(*arguments, after=seconds * chance.uniform(0.35, 0.7)) for _ in range(kills)]
-    assert any(stopped)
-    smelt(*arguments)
-    assert artifact_bytes(folder / "killed") == artifact_bytes(folder / "whole")
+    killed_and_resumed(recipe(tmp_path, method), kills=10, seed=16, workers=1)
 
 
 @pytest.mark.ray
