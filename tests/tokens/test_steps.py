@@ -160,11 +160,14 @@ def test_a_tokenizer_that_stands_in_a_file_makes_the_tokens_it_made_before(tmp_p
 
 def test_a_tokenizer_is_told_by_what_is_in_its_file(tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.json"
-    path.write_text("one")
+    tokenizers.Tokenizer(tokenizers.models.BPE({"a": 0}, [])).save(str(path))
     before = ExistingTokenizer(path=str(path)).fingerprint
-    path.write_text("other")
+    tokenizers.Tokenizer(tokenizers.models.BPE({"b": 0}, [])).save(str(path))
     assert ExistingTokenizer(path=str(path)).fingerprint != before
+    path.write_text("other")
     with pytest.raises(InputError, match="is no tokenizer"):
+        _ = ExistingTokenizer(path=str(path)).fingerprint
+    with pytest.raises(InputError, match="is no file"):
         _ = ExistingTokenizer(path=str(tmp_path / "nowhere")).fingerprint
 
 
