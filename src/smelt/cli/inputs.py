@@ -51,12 +51,12 @@ def parse_columns(values: Sequence[str]) -> dict[str, str]:
     return columns
 
 
-def _is_corpus(path: str) -> bool:
-    return (Path(path) / KEPT).is_dir()
-
-
 def tokenizer_of(path: Path) -> Step[Artifact]:
     """The tokenizer at a path: a file, or a folder with one."""
     from smelt.tokens.steps import ExistingTokenizer
 
     return ExistingTokenizer(path=str(path))
+
+
+def _is_corpus(path: str) -> bool:
+    return (Path(path) / KEPT).is_dir()

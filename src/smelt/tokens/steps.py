@@ -19,6 +19,7 @@ from smelt.core.step import RUNTIME, Estimate, Sizes, Step
 from smelt.core.work import Work
 from smelt.corpus.corpus import Corpus, read_shard
 from smelt.corpus.steps import absolute_paths
+from smelt.corpus.tokenizer import load_tokenizer
 from smelt.errors import EmptyResult, InputError
 from smelt.tokens.tokenizer import (
     SMALLEST_VOCAB,
@@ -26,7 +27,6 @@ from smelt.tokens.tokenizer import (
     Tokenizer,
     choose_sample,
     cut_bytes,
-    read_bpe,
     save_bpe,
     train_bpe,
 )
@@ -115,14 +115,14 @@ class ExistingTokenizer(Step[Tokenizer]):
 
     def extra_identity(self) -> dict[str, JsonValue]:
         """The contents of the file, which are read: before anything is made, and not behind hours of other steps."""
-        read_bpe(self.file)
+        load_tokenizer(self.file)
         return {"tokenizer": file_digest(self.file)}
 
     def make(self, work: Work) -> Counts:
         """Copies the file: linked, it would change with the user's."""
         with write_whole(work.folder / TOKENIZER) as path:
             shutil.copyfile(self.file, path)
-        return {"vocab": read_bpe(self.file).get_vocab_size()}
+        return {"vocab": load_tokenizer(self.file).tokenizer.get_vocab_size()}
 
 
 class Tokenize(Step[Tokens]):

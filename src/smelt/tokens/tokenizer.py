@@ -79,16 +79,6 @@ def load_bpe(path: Path) -> tokenizers.Tokenizer:
     return bpe
 
 
-def read_bpe(path: Path) -> tokenizers.Tokenizer:
-    """The tokenizer of anyone's file; `InputError` where it is none."""
-    try:
-        return load_bpe(path)
-    except Exception as error:  # `tokenizers` raises nothing narrower
-        raise InputError(
-            where=str(path), what=f"is no tokenizer: {error}", expected=f"a {TOKENIZER} of Hugging Face tokenizers"
-        ) from error
-
-
 def end_id(bpe: tokenizers.Tokenizer) -> int:
     """The id of `END`; `InputError` where a tokenizer that smelt did not train has none."""
     found = bpe.token_to_id(END)

@@ -13,21 +13,18 @@ Two tokens are the same if their ids are; two unknown words have one id, and are
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, cast
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 from xxhash import xxh3_64_intdigest
 
 from smelt.corpus.duplicates.symbols import Edges, Symbols
-from smelt.errors import InputError
+from smelt.corpus.tokenizer import Loaded, load_tokenizer
 
 PIECE_CHARACTERS = 1_000_000
 """A longer text is read piece by piece: `tokenizers` takes about 100 bytes of memory a byte of text (measured on 11 MB
@@ -38,16 +35,9 @@ UNKNOWN = 1 << 31
 """Ids from here on stand for words that the tokenizer does not know."""
 
 
-class Loaded(NamedTuple):
-    """A tokenizer, and the id of what it does not know."""
-
-    tokenizer: Tokenizer
-    unknown: int | None
-
-
 def read_tokens(texts: pl.Series, path: Path) -> Symbols:
     """The tokens of texts, by the tokenizer of a `tokenizer.json`. Null is empty."""
-    loaded = load_tokenizer(path)
+    loaded = _load(path)
     parts = [_read(text, loaded) for text in texts.fill_null("")]
     offsets = np.cumsum([0, *(len(ids) for ids, _ in parts)], dtype=np.int64)
     if not parts:
@@ -56,24 +46,7 @@ def read_tokens(texts: pl.Series, path: Path) -> Symbols:
     return Symbols(np.concatenate([ids for ids, _ in parts]), offsets, edges)
 
 
-@cache
-def load_tokenizer(path: Path) -> Loaded:
-    """The tokenizer of a file; special tokens spelled out in a text stay text. `InputError` where it is none."""
-    try:
-        described = cast("dict[str, Any]", json.loads(path.read_bytes()))
-        tokenizer = Tokenizer.from_file(str(path))
-        unknown = described["model"].get("unk_id")
-        named = described["model"].get("unk_token")
-    except Exception as error:  # `tokenizers` raises no narrower one
-        raise InputError(
-            where=str(path),
-            what=f"is no tokenizer: {error}",
-            expected="a tokenizer.json of Hugging Face tokenizers, as smelt's step train-tokenizer writes it",
-        ) from error
-    tokenizer.encode_special_tokens = True
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return Loaded(tokenizer, tokenizer.token_to_id(named) if named else unknown)
+_load = cache(load_tokenizer)
 
 
 def _read(text: str, loaded: Loaded) -> tuple[NDArray[np.uint32], Edges]:

@@ -280,12 +280,9 @@ class Counter:
     """Counts the tokens of texts, the one that ends a document included."""
 
     def __init__(self, tokenizer: Path) -> None:
-        from tokenizers import Tokenizer
+        from smelt.corpus.tokenizer import load_tokenizer
 
-        self._bpe = Tokenizer.from_file(str(tokenizer))
-        self._bpe.encode_special_tokens = True
-        self._bpe.no_truncation()  # a file may ask for texts to be cut to what a model reads, or filled up to it
-        self._bpe.no_padding()
+        self._bpe = load_tokenizer(tokenizer).tokenizer
 
     def __call__(self, texts: pl.Series) -> pl.Series:
         """How many tokens each text has."""
