@@ -91,7 +91,7 @@ def _ours(page: Page) -> Answers:
 def _best(page: Page) -> Answers:
     from smelt.corpus.extract.dating import find_date
 
-    return {"date": find_date(page.html, url=page.url, crawled=CRAWLED, mode="best").date}
+    return {"date": find_date(page.html, url=page.url, crawled=CRAWLED, dates="best").date}
 
 
 def _trafilatura(page: Page) -> Answers:

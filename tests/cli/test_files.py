@@ -35,6 +35,14 @@ def test_extract_writes_the_promised_rows(smelt_: Any, folder: Path) -> None:
     assert "Home" not in rows[0]["text"]
 
 
+def test_extract_keeps_what_markup_means_where_it_is_asked_to(smelt_: Any, folder: Path) -> None:
+    (folder / "list.html").write_text("<h1>Ores</h1><p>Of iron there are:</p><ul><li>magnetite<li>haematite</ul>")
+    status, _, errors = smelt_("extract", "list.html", "-o", "out.jsonl", "--workers", "1", "--markdown")
+    assert status == 0, errors
+    (row,) = (json.loads(line) for line in (folder / "out.jsonl").read_text().splitlines())
+    assert row["text"] == "# Ores\n\nOf iron there are:\n\n- magnetite\n- haematite"
+
+
 def test_curate_lays_out_what_it_kept_and_what_it_dropped(smelt_: Any, folder: Path) -> None:
     status, out, errors = smelt_("curate", "*.html", "short.txt", "-o", "out", "--op", "extract", "--op", "gopher")
     assert status == 0, errors

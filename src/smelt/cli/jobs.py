@@ -25,7 +25,9 @@ jobs = typer.Typer()
 def extract(
     inputs: InputsArgument,
     output: OutputOption,
-    mode: Annotated[str | None, typer.Option(help="Best, fast, resiliparse or trafilatura.")] = None,
+    mode: Annotated[str, typer.Option(help="Best, fast, resiliparse or trafilatura.")] = "best",
+    markdown: Annotated[bool, typer.Option("--markdown", help="Keep headings, lists, tables, code and links.")] = False,
+    dates: Annotated[str, typer.Option(help="Fast, or best: asks htmldate too.")] = "fast",
     column: ColumnOption = None,
     store: StoreOption = STORE,
     on: OnOption = None,
@@ -37,7 +39,8 @@ def extract(
     from smelt.cli.inputs import read_inputs
     from smelt.corpus.steps import Curate
 
-    ops = parse_ops([{"op": "extract", "mode": mode} if mode else "extract"], option="--mode")
+    output_as = "markdown" if markdown else "text"
+    ops = parse_ops([{"op": "extract", "mode": mode, "output": output_as, "dates": dates}], option="--mode, --dates")
     step = Curate(corpus=read_inputs(inputs, column), ops=ops)
     make_files(step, output, store=store, on=on, workers=workers, as_json=json, columns=EXTRACTED)
 

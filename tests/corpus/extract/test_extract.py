@@ -239,3 +239,10 @@ def test_any_page_gives_text_or_the_reason_for_none(mode: Mode, html: str) -> No
 def test_a_batch_gives_what_each_of_its_pages_gives_alone() -> None:
     pages = [page(PAGE.replace("coke", word)) for word in ("coke", "coal", "焦炭")] + [page("<p>")]
     assert extracted(*pages) == [row for one in pages for row in extracted(one)]
+
+
+def test_the_quality_mode_of_dates_asks_htmldate() -> None:
+    pytest.importorskip("htmldate")
+    html = PAGE.replace("Copyright 2024", '<span id="foot">updated 2020-09-01</span>')
+    (row,) = Extract(dates="best").apply(as_batch([page(html)])).select("date", "date_source").rows()
+    assert row == ("2020-09-01", "visible")

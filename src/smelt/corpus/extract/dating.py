@@ -12,7 +12,7 @@ The sources in the order in which they are believed, the first plausible one cou
     server      the HTTP header `Last-Modified`, unless it is of the day of `Date`: pages made on demand carry that
 
 Where one gives a date that cannot be (dates.py), the next is asked, and the reason kept. Measured by
-`python -m benchmarks metadata` against htmldate (Barbaresi 2020), the quality mode `best`, which reads the whole page.
+`python -m benchmarks metadata` against htmldate (Barbaresi 2020), `dates = "best"`, which reads the whole page.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import chain, islice
 from typing import Literal
 
@@ -27,9 +28,12 @@ from smelt.corpus.extract.dates import EARLIEST, LATEST, Refusal, dates_in, pars
 from smelt.corpus.extract.linked import Object, is_article, is_page, is_post, string_of, types_of
 from smelt.corpus.extract.marks import DATED
 from smelt.corpus.extract.markup import Markup, read_markup
+from smelt.corpus.extract.peers import danger
 from smelt.corpus.extract.snippets import text_of
 from smelt.errors import InputError
 
+Dates = Literal["fast", "best"]
+"""Whether htmldate is asked besides where neither the address nor the page's declarations give a date."""
 Source = Literal["declared", "address", "marked", "visible", "month", "anywhere", "modified", "server"]
 
 PUBLISHED = (
@@ -91,17 +95,14 @@ def find_date(
     url: str | None = None,
     crawled: str | None = None,
     headers: Mapping[str, str] | None = None,
-    mode: Literal["fast", "best"] = "fast",
+    dates: Dates = "fast",
 ) -> Dating:
     """The date of a page. `crawled` is when it was fetched, in ISO 8601; `headers` are the server's.
 
     >>> find_date("<body><h1>Ore</h1><p>7 March 2024", url="https://example.org/ore")
     Dating(date='2024-03-07', source='visible', refused=None)
     """
-    found = date_of(read_markup(html), url=url, crawled=crawled, headers=headers)
-    if mode == "fast" or found.source in ("declared", "address"):
-        return found
-    return _by_htmldate(html, url=url, crawled=crawled) or found
+    return date_of(read_markup(html), url=url, crawled=crawled, headers=headers, dates=dates)
 
 
 def date_of(
@@ -110,8 +111,29 @@ def date_of(
     url: str | None = None,
     crawled: str | None = None,
     headers: Mapping[str, str] | None = None,
+    dates: Dates = "fast",
 ) -> Dating:
     """The date of a page whose markup has been read."""
+    found = _first_plausible(markup, url=url, crawled=crawled, headers=headers)
+    if dates == "fast" or found.source in ("declared", "address"):
+        return found
+    return _by_htmldate(markup.page.decode(errors="replace"), url=url, crawled=crawled) or found
+
+
+def need_htmldate() -> None:
+    """Raises `InputError` where htmldate is not installed."""
+    if find_spec("htmldate") is None:
+        raise InputError(
+            where="extract.dates",
+            what="htmldate is not installed",
+            expected='the package that dates = "best" asks',
+            do="pip install 'smelt[dates]', or leave dates at \"fast\"",
+        )
+
+
+def _first_plausible(
+    markup: Markup, *, url: str | None, crawled: str | None, headers: Mapping[str, str] | None
+) -> Dating:
     refused: Refusal | None = None
     for source, text in _candidates(markup, url, headers or {}):
         found = parse_date(text, latest=crawled or LATEST)
@@ -211,13 +233,10 @@ def _served(headers: Mapping[str, str]) -> Iterator[str]:
 
 
 def _by_htmldate(html: str, *, url: str | None, crawled: str | None) -> Dating | None:
-    try:
-        from htmldate import find_date as look
-    except ImportError as error:
-        raise InputError(
-            where="dates",
-            what="mode 'best' needs the package htmldate, which is not installed",
-            do="pip install 'smelt[dates]', or use mode 'fast'",
-        ) from error
+    need_htmldate()
+    from htmldate import find_date as look
+
+    if danger(html) is not None:  # lxml's tree of such a page takes hours
+        return None
     found = look(html, url=url, original_date=True, max_date=(crawled or LATEST)[:10], min_date=f"{EARLIEST}-01-01")
     return Dating(found, "visible") if found else None

@@ -21,6 +21,7 @@ from pydantic import JsonValue, model_validator
 
 from smelt.core.shards import file_digest
 from smelt.corpus.document import Drop, Op, drop_each, is_kept
+from smelt.corpus.extract.dating import Dates, need_htmldate
 from smelt.corpus.extract.metadata import PageMetadata, page_metadata
 from smelt.corpus.extract.payloads import POOR_CHARACTERS, is_richer, payload_html
 from smelt.corpus.extract.peers import need_trafilatura, resiliparse_text, trafilatura_text
@@ -56,6 +57,9 @@ class Extract(Op):
     output: Output = "text"
     """What markup becomes: nothing but line breaks, or Markdown. Text is the default because the published limits of
     Gopher, C4 and FineWeb were set on it: in Markdown, `#` is a symbol and `-` a bullet that they count."""
+    dates: Dates = "fast"
+    """Whether htmldate, an optional extra, is asked where neither address nor declarations date a page: `best` dates
+    more pages, and takes 15 ms for each (`python -m benchmarks metadata`)."""
 
     @model_validator(mode="after")
     def _can_be_done(self) -> Extract:
@@ -63,6 +67,8 @@ class Extract(Op):
             raise ValueError('mode "resiliparse" gives text only; expected output = "text", or another mode')
         if self.mode == "trafilatura":
             need_trafilatura()
+        if self.dates == "best":
+            need_htmldate()
         return self
 
     def settings(self) -> dict[str, JsonValue]:
@@ -81,7 +87,7 @@ class Extract(Op):
         text_of = extractor(self.mode, self.output)
         found = [None if page is None else text_of(page) for page in pages]
         texts = pl.Series("text", [text if isinstance(text, str) else None for text in found], pl.String)
-        about = _said_of(batch, pages, texts)
+        about = _said_of(batch, pages, texts, self.dates)
         batch = drop_each(batch, [result if isinstance(result, Drop) else None for result in found])
         known = [about[name] if name not in batch.columns else pl.coalesce(name, about[name]) for name in ABOUT]
         return batch.drop(MEASURES, strict=False).with_columns(  # what was measured on other texts
@@ -93,12 +99,12 @@ class Extract(Op):
         )
 
 
-def _said_of(batch: pl.DataFrame, pages: Sequence[bytes | None], texts: pl.Series) -> pl.DataFrame:
+def _said_of(batch: pl.DataFrame, pages: Sequence[bytes | None], texts: pl.Series, dates: Dates) -> pl.DataFrame:
     """What each page of which there is text says of itself."""
     said = [
         PageMetadata()
         if page is None or text is None
-        else page_metadata(page, url=url, crawled=crawled, headers=_headers(meta))
+        else page_metadata(page, url=url, crawled=crawled, headers=_headers(meta), dates=dates)
         for page, text, url, crawled, meta in zip(pages, texts, batch["url"], batch["date"], batch["meta"], strict=True)
     ]
     columns = {name: [getattr(one, name) for one in said] for name in (*ABOUT, *OF_DATE, "date")}

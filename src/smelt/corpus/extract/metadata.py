@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from smelt.corpus.extract.dating import date_of
+from smelt.corpus.extract.dating import Dates, date_of
 from smelt.corpus.extract.linked import Object, is_article, is_page, is_post, string_of, types_of
 from smelt.corpus.extract.marks import BYLINES
 from smelt.corpus.extract.markup import Markup, read_markup
@@ -63,6 +63,7 @@ def page_metadata(
     url: str | None = None,
     crawled: str | None = None,
     headers: Mapping[str, str] | None = None,
+    dates: Dates = "fast",
 ) -> PageMetadata:
     """What a page says of itself. `crawled` is when it was fetched: a later date is refused; `headers` the server's.
 
@@ -72,7 +73,7 @@ def page_metadata(
     ('Ore', 'Ada', '2024-03-07', 'en')
     """
     markup = read_markup(html)
-    dating = date_of(markup, url=url, crawled=crawled, headers=headers)
+    dating = date_of(markup, url=url, crawled=crawled, headers=headers, dates=dates)
     return PageMetadata(
         title=_title(markup),
         author=_author(markup),

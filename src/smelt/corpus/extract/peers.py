@@ -35,9 +35,9 @@ def resiliparse_text(page: bytes) -> str | Drop:
     from resiliparse.extract.html2text import extract_plain_text
     from resiliparse.parse.html import HTMLParserException
 
-    danger = _danger(html)
-    if danger is not None:
-        return danger
+    found = danger(html)
+    if found is not None:
+        return found
     try:
         return extract_plain_text(html, main_content=True, alt_texts=False).strip()
     except HTMLParserException as error:
@@ -49,9 +49,9 @@ def trafilatura_text(page: bytes, *, is_markdown: bool) -> str | Drop:
     html = page.decode(errors="replace")
     import trafilatura
 
-    danger = _danger(html)
-    if danger is not None:
-        return danger
+    found = danger(html)
+    if found is not None:
+        return found
     output = "markdown" if is_markdown else "txt"
     return (
         trafilatura.extract(html, output_format=output, include_links=is_markdown, include_formatting=is_markdown) or ""
@@ -69,7 +69,8 @@ def need_trafilatura() -> None:
         )
 
 
-def _danger(html: str) -> Drop | None:
+def danger(html: str) -> Drop | None:
+    """Why a page is beyond what a parser that builds trees in Python or C takes in bounded time."""
     if html.count("<") > MAX_NESTING:
         steps = (0 if tag[2] else -1 if tag[1] else 1 for tag in _NESTING.finditer(html))
         depth = max(accumulate(steps), default=0)
