@@ -47,16 +47,20 @@ def see_context(
     describe_context(elements, n_elements, blocks, n, sums, p, rows, at)
 
 
-@compiled(types.float64(FLOATS, RECORDS, types.int64))
 def best_cut(p: NDArray[np.float32], blocks: Any, n: int) -> float:
     """The probability from which on blocks are to be taken so that the expected F1 of their words is highest.
 
     With k words taken of which T are expected to be right, out of N expected in all, F1 is about 2 T / (k + N).
     """
-    order = np.argsort(-p[:n])
+    return find_cut(p, blocks, np.argsort(-p[:n], kind="stable"))
+
+
+@compiled(types.float64(FLOATS, RECORDS, types.int64[::1]))
+def find_cut(p: NDArray[np.float32], blocks: Any, order: NDArray[np.int64]) -> float:
+    """`best_cut` of blocks in the order of their probabilities, the highest first."""
     wanted = taken = right = best = 0.0
     cut = 1.0
-    for i in range(n):
+    for i in range(len(order)):
         wanted += p[i] * blocks[i].words
     for i in order:
         taken += blocks[i].words

@@ -125,10 +125,11 @@ def describe_context(
     expected, alike = sum_up(blocks, n, elements, n_elements, p), np.empty((n, 2), np.float32)
     sum_alike(blocks, n, elements, sums, p, alike)
     words = doubt = LITTLE
+    most, before, means, next_at = np.float32(0), 0.0, at + 1 + len(BESIDES), at
     for i in range(n):
         words += blocks[i].words
         doubt += blocks[i].words * p[i] * (1 - p[i])
-    most, before, means, next_at = p[:n].max(), 0.0, at + 1 + len(BESIDES), at
+        most = max(most, p[i])
     for i in range(n):
         row, own, e = rows[i], blocks[i].words + 1.0, blocks[i].element
         row[at] = p[i]
