@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -108,3 +110,8 @@ def test_marks_of_any_page_lie_in_it_and_in_order(pieces: list[str]) -> None:
     assert (marks["start"] < marks["end"]).all()
     assert (marks["end"] <= len(page)).all()
     assert (np.diff(marks["start"]) > 0).all()
+
+
+def test_reading_a_recipe_compiles_nothing() -> None:
+    code = "import sys, smelt.corpus.ops; smelt.corpus.ops.parse_op('extract'); sys.exit('numba' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -13,6 +13,8 @@ from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_tz
 from typing import Literal
 
+Dates = Literal["fast", "best"]
+"""Whether htmldate is asked besides where neither the address nor the page's declarations give a date."""
 Refusal = Literal["unreadable", "no_such_day", "epoch", "too_early", "future"]
 
 EARLIEST = "1990"

@@ -20,20 +20,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from itertools import chain, islice
 from typing import Literal
 
-from smelt.corpus.extract.dates import EARLIEST, LATEST, Refusal, dates_in, parse_date
+from smelt.corpus.extract.dates import EARLIEST, LATEST, Dates, Refusal, dates_in, parse_date
 from smelt.corpus.extract.linked import Object, is_article, is_page, is_post, string_of, types_of
 from smelt.corpus.extract.marks import DATED
 from smelt.corpus.extract.markup import Markup, read_markup
-from smelt.corpus.extract.peers import danger
+from smelt.corpus.extract.peers import danger, need_htmldate
 from smelt.corpus.extract.snippets import text_of
-from smelt.errors import InputError
 
-Dates = Literal["fast", "best"]
-"""Whether htmldate is asked besides where neither the address nor the page's declarations give a date."""
 Source = Literal["declared", "address", "marked", "visible", "month", "anywhere", "modified", "server"]
 
 PUBLISHED = (
@@ -118,17 +114,6 @@ def date_of(
     if dates == "fast" or found.source in ("declared", "address"):
         return found
     return _by_htmldate(markup.page.decode(errors="replace"), url=url, crawled=crawled) or found
-
-
-def need_htmldate() -> None:
-    """Raises `InputError` where htmldate is not installed."""
-    if find_spec("htmldate") is None:
-        raise InputError(
-            where="extract.dates",
-            what="htmldate is not installed",
-            expected='the package that dates = "best" asks',
-            do="pip install 'smelt[dates]', or leave dates at \"fast\"",
-        )
 
 
 def _first_plausible(

@@ -21,10 +21,9 @@ from pydantic import JsonValue, model_validator
 
 from smelt.core.shards import file_digest
 from smelt.corpus.document import Drop, Op, drop_each, is_kept
-from smelt.corpus.extract.dating import Dates, need_htmldate
-from smelt.corpus.extract.metadata import PageMetadata, page_metadata
+from smelt.corpus.extract.dates import Dates
 from smelt.corpus.extract.payloads import POOR_CHARACTERS, is_richer, payload_html
-from smelt.corpus.extract.peers import need_trafilatura, resiliparse_text, trafilatura_text
+from smelt.corpus.extract.peers import need_htmldate, need_trafilatura, resiliparse_text, trafilatura_text
 from smelt.corpus.measures.measure import MEASURES
 from smelt.errors import InputError
 
@@ -101,6 +100,8 @@ class Extract(Op):
 
 def _said_of(batch: pl.DataFrame, pages: Sequence[bytes | None], texts: pl.Series, dates: Dates) -> pl.DataFrame:
     """What each page of which there is text says of itself."""
+    from smelt.corpus.extract.metadata import PageMetadata, page_metadata  # compiled, as in `_text_of`
+
     said = [
         PageMetadata()
         if page is None or text is None

@@ -19,7 +19,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from smelt.corpus.extract.dating import Dates, date_of
+from smelt.corpus.extract.dates import Dates
+from smelt.corpus.extract.dating import date_of
 from smelt.corpus.extract.linked import Object, is_article, is_page, is_post, string_of, types_of
 from smelt.corpus.extract.marks import BYLINES
 from smelt.corpus.extract.markup import Markup, read_markup

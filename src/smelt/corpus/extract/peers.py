@@ -69,6 +69,17 @@ def need_trafilatura() -> None:
         )
 
 
+def need_htmldate() -> None:
+    """Raises `InputError` where htmldate is not installed."""
+    if find_spec("htmldate") is None:
+        raise InputError(
+            where="extract.dates",
+            what="htmldate is not installed",
+            expected='the package that dates = "best" asks',
+            do="pip install 'smelt[dates]', or leave dates at \"fast\"",
+        )
+
+
 def danger(html: str) -> Drop | None:
     """Why a page is beyond what a parser that builds trees in Python or C takes in bounded time."""
     if html.count("<") > MAX_NESTING:

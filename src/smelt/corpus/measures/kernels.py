@@ -1,7 +1,7 @@
 """What the compiled passes over text share: the bytes of a batch, decoding, hashing, a hash table.
 
 Kernels read the UTF-8 bytes of a whole batch in place (Arrow's buffers, read-only), one document at a time. What
-Python calls is `compiled`: translated by numba when its module is first imported (about 10 s for all of them), and kept
+Python calls is `compiled`: translated by numba when its module is first imported (about 28 s for all of them), and kept
 in `__pycache__` or, where that cannot be written, in NUMBA_CACHE_DIR or the user's cache folder. What only other
 kernels call is `inner`, or `allocating` where it makes arrays, and comes before them in its file.
 
