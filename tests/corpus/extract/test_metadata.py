@@ -17,7 +17,7 @@ from smelt.corpus.extract.markup import read_markup
 from smelt.corpus.extract.metadata import PageMetadata, page_metadata
 
 SECONDS = 5
-"""What the issue allows a record; CPU time, so that a busy machine fails nothing."""
+"""That a record may take; CPU time, so that a busy machine fails nothing."""
 
 
 def page(head: str = "", body: str = "", *, attributes: str = "") -> str:
