@@ -27,7 +27,7 @@ from smelt.corpus.extract.dates import EARLIEST, LATEST, Dates, Refusal, dates_i
 from smelt.corpus.extract.linked import Object, is_article, is_page, is_post, string_of, types_of
 from smelt.corpus.extract.marks import DATED
 from smelt.corpus.extract.markup import Markup, read_markup
-from smelt.corpus.extract.peers import danger, need_htmldate
+from smelt.corpus.extract.peers import danger, need
 from smelt.corpus.extract.snippets import text_of
 
 Source = Literal["declared", "address", "marked", "visible", "month", "anywhere", "modified", "server"]
@@ -218,7 +218,7 @@ def _served(headers: Mapping[str, str]) -> Iterator[str]:
 
 
 def _by_htmldate(html: str, *, url: str | None, crawled: str | None) -> Dating | None:
-    need_htmldate()
+    need("htmldate", field="dates", otherwise="fast")
     from htmldate import find_date as look
 
     if danger(html) is not None:  # lxml's tree of such a page takes hours

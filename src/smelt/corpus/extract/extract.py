@@ -23,7 +23,7 @@ from smelt.core.shards import file_digest
 from smelt.corpus.document import Drop, Op, drop_each, is_kept
 from smelt.corpus.extract.dates import Dates
 from smelt.corpus.extract.payloads import POOR_CHARACTERS, is_richer, payload_html
-from smelt.corpus.extract.peers import need_htmldate, need_trafilatura, resiliparse_text, trafilatura_text
+from smelt.corpus.extract.peers import need, resiliparse_text, trafilatura_text
 from smelt.corpus.measures.measure import MEASURES
 from smelt.errors import InputError
 
@@ -65,9 +65,9 @@ class Extract(Op):
         if self.mode == "resiliparse" and self.output == "markdown":
             raise ValueError('mode "resiliparse" gives text only; expected output = "text", or another mode')
         if self.mode == "trafilatura":
-            need_trafilatura()
+            need("trafilatura", field="mode", otherwise="best")
         if self.dates == "best":
-            need_htmldate()
+            need("htmldate", field="dates", otherwise="fast")
         return self
 
     def settings(self) -> dict[str, JsonValue]:

@@ -29,12 +29,16 @@ _NESTING = re.compile(
 _LONG_TAG = re.compile(r"<[a-z][^<>]{40000,}", re.IGNORECASE)  # 20,000 attributes of a letter each
 
 
+EXTRAS = {"trafilatura": "trafilatura", "htmldate": "dates"}
+"""The extra of smelt that brings a package."""
+
+
 def resiliparse_text(page: bytes) -> str | Drop:
     """The main text of a page by resiliparse; "" where there is none."""
-    html = page.decode(errors="replace")
     from resiliparse.extract.html2text import extract_plain_text
     from resiliparse.parse.html import HTMLParserException
 
+    html = page.decode(errors="replace")
     found = danger(html)
     if found is not None:
         return found
@@ -46,9 +50,9 @@ def resiliparse_text(page: bytes) -> str | Drop:
 
 def trafilatura_text(page: bytes, *, is_markdown: bool) -> str | Drop:
     """The main text of a page by trafilatura; "" where there is none."""
-    html = page.decode(errors="replace")
     import trafilatura
 
+    html = page.decode(errors="replace")
     found = danger(html)
     if found is not None:
         return found
@@ -58,25 +62,14 @@ def trafilatura_text(page: bytes, *, is_markdown: bool) -> str | Drop:
     )
 
 
-def need_trafilatura() -> None:
-    """Raises `InputError` where trafilatura is not installed."""
-    if find_spec("trafilatura") is None:
+def need(package: str, *, field: str, otherwise: str) -> None:
+    """Raises `InputError` where a package is not installed that a setting of `extract` asks for."""
+    if find_spec(package) is None:
         raise InputError(
-            where="extract.mode",
-            what="trafilatura is not installed",
-            expected="the package that this mode is made of",
-            do='pip install "smelt[trafilatura]", or leave the mode at "best"',
-        )
-
-
-def need_htmldate() -> None:
-    """Raises `InputError` where htmldate is not installed."""
-    if find_spec("htmldate") is None:
-        raise InputError(
-            where="extract.dates",
-            what="htmldate is not installed",
-            expected='the package that dates = "best" asks',
-            do="pip install 'smelt[dates]', or leave dates at \"fast\"",
+            where=f"extract.{field}",
+            what=f"{package} is not installed",
+            expected=f"the package that this {field} is made with",
+            do=f'pip install "smelt[{EXTRAS[package]}]", or leave {field} at "{otherwise}"',
         )
 
 
