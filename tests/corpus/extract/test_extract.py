@@ -242,7 +242,6 @@ def test_a_batch_gives_what_each_of_its_pages_gives_alone() -> None:
 
 
 def test_the_quality_mode_of_dates_asks_htmldate() -> None:
-    pytest.importorskip("htmldate")
     html = PAGE.replace("Copyright 2024", '<span id="foot">updated 2020-09-01</span>')
     (row,) = Extract(dates="best").apply(as_batch([page(html)])).select("date", "date_source").rows()
     assert row == ("2020-09-01", "visible")

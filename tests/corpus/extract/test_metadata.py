@@ -178,7 +178,6 @@ def test_a_page_made_on_demand_has_no_date_of_its_server() -> None:
 
 
 def test_the_quality_mode_reads_what_htmldate_reads() -> None:
-    pytest.importorskip("htmldate")
     html = page("", '<h1>Ore</h1><p>words</p><footer id="foot">updated 2020-09-01</footer>')
     assert find_date(html, dates="best").date == "2020-09-01"
 

@@ -7,13 +7,14 @@ from numpy.typing import NDArray
 
 from smelt.corpus.document import Drop
 from smelt.corpus.extract.characters import text_classes
-from smelt.corpus.extract.choose import FEW, best_cut, choose_of_few, score_blocks, see_context
+from smelt.corpus.extract.choose import FEW, best_cut, choose_of_few
 from smelt.corpus.extract.columns import FEATURES, SCORES, SUMS
-from smelt.corpus.extract.context import CONTEXT
+from smelt.corpus.extract.context import CONTEXT, describe_context
 from smelt.corpus.extract.features import describe
 from smelt.corpus.extract.model import Model
 from smelt.corpus.extract.page import MAX_BLOCKS, MAX_BYTES, MAX_MARKUP, Room
 from smelt.corpus.extract.parse import count_markup, parse_page
+from smelt.corpus.extract.trees import add_trees
 
 
 class Blocks:
@@ -53,18 +54,18 @@ class Blocks:
     def see_context(self, p: NDArray[np.float32]) -> None:
         """Fills the columns that the second stage sees besides, from probabilities."""
         room = self.room
-        see_context(room.elements, self.n_elements, room.blocks, self.n, self.sums, p, self.rows, len(FEATURES))
+        describe_context(room.elements, self.n_elements, room.blocks, self.n, self.sums, p, self.rows, len(FEATURES))
 
     def choose(self, model: Model, *, both_stages: bool) -> NDArray[np.bool_]:
         """Which blocks are main content."""
         if self.n == 0:
             return np.zeros(0, np.bool_)
         self.describe(model)
-        score_blocks(self.rows, self.n, model.first, self.p)
+        add_trees(self.rows, self.n, model.first, self.p)
         cut = model.first_cut
         if both_stages:
             self.see_context(self.p)
-            score_blocks(self.rows, self.n, model.second, self.p)
+            add_trees(self.rows, self.n, model.second, self.p)
             cut = model.second_cut
         keep = self.p[: self.n] >= cut.at(best_cut(self.p, self.room.blocks, self.n))
         if self.n <= FEW:

@@ -1,4 +1,4 @@
-"""The pages' blocks scored and chosen: two stages of trees, and a cut that expects the best F1.
+"""Which blocks are main content, by their probabilities: a cut that expects the best F1.
 
 A page of a few blocks says too little of itself for the trees, which learned from whole pages of the web: their
 probabilities are low throughout, and only their order is gone by (`choose_of_few`).
@@ -12,39 +12,17 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from smelt.corpus.extract.columns import IN_HEADING, ROWS, SUMMED
-from smelt.corpus.extract.context import FLOATS, describe_context
-from smelt.corpus.extract.page import ELEMENTS, RECORDS
-from smelt.corpus.extract.trees import TREES, Trees, add_trees
+from smelt.corpus.extract.columns import IN_HEADING
+from smelt.corpus.extract.page import RECORDS
+from smelt.corpus.extract.trees import FLOATS
 from smelt.corpus.measures.kernels import compiled
 
 FEW = 12
-"""Blocks of a page, up to which the next two hold: of 1,497 reviewed pages one has so few, and text outside links."""
+"""Blocks of a page, up to which the next two hold: of 1,497 reviewed pages three have so few, and text outside links."""
 LIKELY = 0.5
 """Of the likeliest block's probability, from which on blocks are taken (taste)."""
 LINKED = 0.5
 """The share of its words in links, from which on a page of a few blocks is a list of them (taste)."""
-
-
-@compiled(types.void(ROWS, types.int64, TREES, FLOATS))
-def score_blocks(rows: NDArray[np.float32], n: int, trees: Trees, p: NDArray[np.float32]) -> None:
-    """The probability of each block to be main content, by the trees of a stage."""
-    add_trees(rows, n, trees, p)
-
-
-@compiled(types.void(ELEMENTS, types.int64, RECORDS, types.int64, SUMMED, FLOATS, ROWS, types.int64))
-def see_context(
-    elements: Any,
-    n_elements: int,
-    blocks: Any,
-    n: int,
-    sums: Any,
-    p: NDArray[np.float32],
-    rows: NDArray[np.float32],
-    at: int,
-) -> None:
-    """Fills the columns of the second stage."""
-    describe_context(elements, n_elements, blocks, n, sums, p, rows, at)
 
 
 def best_cut(p: NDArray[np.float32], blocks: Any, n: int) -> float:

@@ -55,8 +55,6 @@ IN_ARTICLE, IN_MAIN, IN_TABLE = (
 IN_HEADING = np.uint64(0b111111 << H1)
 ANCESTORS = 6
 """Elements around a block that are described, wrappers that hold nothing more left out."""
-REACH = 3
-"""Blocks before and behind that are described."""
 LONG_WORDS = 25
 """Words from which on a block without many links looks like prose (after jusText, Pomikálek 2011)."""
 

@@ -8,10 +8,12 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from smelt.corpus.extract.columns import ANCESTORS, BESIDES
+from smelt.corpus.extract.columns import ANCESTORS, BESIDES, ROWS, SUMMED
 from smelt.corpus.extract.elements import counting_table, slot_of
 from smelt.corpus.extract.features import FAR, next_around
-from smelt.corpus.measures.kernels import GOLDEN, allocating, inner
+from smelt.corpus.extract.page import ELEMENTS, RECORDS
+from smelt.corpus.extract.trees import FLOATS
+from smelt.corpus.measures.kernels import GOLDEN, allocating, compiled, inner
 
 REACHES = (2, 5, 12, 30)
 """Blocks before and behind whose mean probability is seen."""
@@ -25,7 +27,6 @@ CONTEXT: list[str] = [
 ]
 SURE, SURE_WORDS = 0.5, 8
 """A block that counts as surely main content, for the distance to the last and to the next (prototype's values)."""
-FLOATS = types.Array(types.float32, 1, "C")
 LITTLE = 1e-3  # keeps ratios of nothing finite
 
 
@@ -110,7 +111,7 @@ def write_distances(rows: NDArray[np.float32], at: int, blocks: Any, n: int, p: 
             behind = i
 
 
-@allocating
+@compiled(types.void(ELEMENTS, types.int64, RECORDS, types.int64, SUMMED, FLOATS, ROWS, types.int64))
 def describe_context(
     elements: Any,
     n_elements: int,

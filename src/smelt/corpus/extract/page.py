@@ -80,8 +80,6 @@ STATE = np.dtype(
         ("links", np.int64),  # of them, links
         ("skipped_from", np.int64),  # the depth from which on nothing is shown; 0: all is
         ("is_open", np.int64),  # whether text goes on in the last block
-        ("title_at", np.int64),
-        ("title_end", np.int64),
     ]
 )
 ELEMENTS, PIECES, RECORDS, STATES = (types.Array(from_dtype(dtype), 1, "C") for dtype in (ELEMENT, PIECE, BLOCK, STATE))

@@ -36,7 +36,7 @@ from smelt.corpus.extract.text import read_text
 from smelt.corpus.measures.kernels import BYTES, compiled, inner
 
 LESS, GREATER, SLASH, BANG, QUESTION, DASH = b"<>/!?-"
-A, BR, TITLE = (TAG[name] for name in ("a", "br", "title"))
+A, BR = TAG["a"], TAG["br"]
 HASHES = types.Array(types.uint32, 1, "C")
 
 
@@ -115,7 +115,7 @@ def read_start_tag(page: Page, at: int) -> int:
         if tag == BR:
             add_break(page)
         end, _ = read_attributes(page, page.elements[page.state.elements], end, keep=False)
-        return skip_raw(page, tag, end, name) if kind & RAW else end
+        return skip_to_end_of_tag(page.data, skip_raw_text(page.data, end, name)) if kind & RAW else end
     number = page.state.elements
     is_kept = page.state.depth < MAX_DEPTH
     if is_kept:
@@ -173,15 +173,6 @@ def skip_raw_text(data: NDArray[np.uint8], at: int, name: np.uint64) -> int:
 
 
 @inner
-def skip_raw(page: Page, tag: int, at: int, name: np.uint64) -> int:
-    """The byte behind the end tag of raw text that begins at a byte; notes where the title is."""
-    end = skip_raw_text(page.data, at, name)
-    if tag == TITLE and page.state.title_end == 0:
-        page.state.title_at, page.state.title_end = at, end
-    return skip_to_end_of_tag(page.data, end)
-
-
-@inner
 def add_break(page: Page) -> None:
     """Breaks the line in a block that is open."""
     if page.state.is_open and page.state.skipped_from == 0:
@@ -217,7 +208,6 @@ def parse_page(
     page = Page(data, classes, elements, tokens, pieces, blocks, words, stack, open_tags, states[0])
     page.state.elements = page.state.tokens = page.state.pieces = page.state.blocks = page.state.words = 0
     page.state.links = page.state.skipped_from = page.state.is_open = page.state.depth = 0
-    page.state.title_at = page.state.title_end = 0
     open_element(page, 0)
     at = 0
     while at < len(data):

@@ -15,7 +15,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from smelt.corpus.measures.kernels import allocating, inner
+from smelt.corpus.measures.kernels import compiled, inner
 
 DEPTH = 6
 SPLITS, LEAVES = 2**DEPTH - 1, 2**DEPTH
@@ -31,6 +31,7 @@ class Trees(NamedTuple):
     values: NDArray[np.float32]
 
 
+FLOATS = types.Array(types.float32, 1, "C")
 TREES = types.NamedTuple(
     (
         types.Array(types.int32, 2, "C", readonly=True),
@@ -63,7 +64,7 @@ def descend(
             nodes[i] = np.int32(2) * nodes[i] + np.int32(1) + np.int32(value > limits[k])
 
 
-@allocating
+@compiled(types.void(types.Array(types.float32, 2, "C"), types.int64, TREES, FLOATS))
 def add_trees(rows: NDArray[np.float32], n: int, trees: Trees, p: NDArray[np.float32]) -> None:
     """Writes the probabilities of the first n rows."""
     p[:n] = 0
