@@ -18,7 +18,7 @@ from smelt.corpus.extract.trees import FLOATS
 from smelt.corpus.measures.kernels import compiled
 
 FEW = 12
-"""Blocks of a page, up to which the next two hold: of 1,497 reviewed pages three have so few and are no list of links."""
+"""Blocks up to which the next two hold: of 1,497 reviewed pages three have so few, and are no list of links."""
 LIKELY = 0.5
 """Of the likeliest block's probability, from which on blocks are taken (taste)."""
 LINKED = 0.5
