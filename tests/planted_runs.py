@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 
 from smelt.laws.derive import Settings, derive_law
-from smelt.laws.forms import Chinchilla, Floats
+from smelt.laws.forms import Floats
+from smelt.laws.forms.chinchilla import Chinchilla
 from smelt.laws.law import ScalingLaw
 
 Surface = Callable[[Floats, Floats], Floats]
@@ -23,8 +24,8 @@ BUDGETS = (2e10, 6e10, 1.8e11, 5.4e11)
 class FewStarts(Chinchilla):
     """Chinchilla's form with 75 of its 4,500 starts: laws of tests in a tenth of the time."""
 
-    def starts(self) -> Floats:
-        return super().starts()[::60]
+    def starts(self, x: Floats, log_loss: Floats) -> Floats:
+        return super().starts(x, log_loss)[::60]
 
 
 QUICK = Settings(form=FewStarts(), draws=300)

@@ -8,7 +8,8 @@ from scipy.optimize import check_grad, minimize_scalar
 
 from planted_runs import ladder
 from smelt.laws.fit import fit
-from smelt.laws.forms import FORMS, Chinchilla, Floats
+from smelt.laws.forms import FORMS, Floats, Variables
+from smelt.laws.forms.chinchilla import Chinchilla
 from smelt.laws.points import Points
 
 EPOCH = np.array([np.log(477.826), np.log(2143.417), np.log(1.817218), 0.3473105, 0.3671724])
@@ -33,7 +34,7 @@ def test_the_compiled_logarithm_is_the_formula(theta: Floats) -> None:
     a, b, e, alpha, beta = FORM.named(theta).values()
     expected = e + a / np.exp(x[:, 0]) ** alpha + b / np.exp(x[:, 1]) ** beta
     np.testing.assert_allclose(np.exp(log_loss(theta, x)[0]), expected, rtol=1e-12)
-    np.testing.assert_allclose(FORM.loss(theta, *np.exp(x.T)), expected, rtol=1e-12)
+    np.testing.assert_allclose(FORM.loss(theta, {"N": np.exp(x[:, 0]), "D": np.exp(x[:, 1])}), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("theta", THETAS)
@@ -52,7 +53,9 @@ def test_shifting_changes_the_parameters_and_not_the_law() -> None:
 def test_the_closed_form_optimum_is_the_numeric_minimum(flops: float) -> None:
     log_nd = np.log(flops / 6)
     found = minimize_scalar(
-        lambda log_n: float(FORM.loss(EPOCH, np.exp(log_n), np.exp(log_nd - log_n))), bounds=(5, 40), method="bounded"
+        lambda log_n: float(FORM.loss(EPOCH, {"N": np.exp(log_n), "D": np.exp(log_nd - log_n)})),
+        bounds=(5, 40),
+        method="bounded",
     )
     assert float(FORM.optimal_log_n(EPOCH, log_nd)) == pytest.approx(found.x, abs=1e-3)
 
@@ -64,8 +67,10 @@ def test_an_exponent_that_is_not_positive_has_no_optimum() -> None:
 def test_every_form_is_registered_by_its_name_and_judged_by_parameters_it_names() -> None:
     for name, form in FORMS.items():
         assert form.name == name
-        assert set(form.judged) <= set(form.named(form.starts()[0]))
-        assert form.starts().shape[1] == len(form.parameters)
+        x = np.ones((3, len(form.variables)))
+        starts = form.starts(x, np.ones(3))
+        assert set(form.judged) <= set(form.named(starts[0]))
+        assert starts.shape[1] == len(form.parameters)
 
 
 def floorless_log_loss(theta: Floats, x: Floats, log_loss: Floats, jacobian: Floats) -> None:
@@ -82,14 +87,17 @@ class Floorless(Chinchilla):
     parameters = ("ln_A", "alpha")
     log_loss = staticmethod(floorless_log_loss)
 
-    def starts(self) -> Floats:
+    def starts(self, x: Floats, log_loss: Floats) -> Floats:
         return np.array([[0.0, 0.0], [1.0, 1.0]])
 
     def shift(self, theta: Floats, by: Floats) -> Floats:
         return theta - np.stack([theta[..., 1] * by[0], np.zeros_like(theta[..., 1])], axis=-1)
 
+    def loss(self, theta: Floats, variables: Variables) -> Floats:
+        return np.exp(theta[..., 0] - theta[..., 1] * np.log(variables["N"]))
+
 
 def test_a_new_form_is_one_class() -> None:
     runs = ladder(noise=0, loss=lambda n_params, _: 9.0 / n_params**0.3)
     points, _ = Points.from_frame(runs)
-    np.testing.assert_allclose(fit(Floorless(), points).theta, [np.log(9.0), 0.3], rtol=1e-6)
+    np.testing.assert_allclose(fit(Floorless(), points.observations).theta, [np.log(9.0), 0.3], rtol=1e-6)

@@ -12,6 +12,7 @@ from planted_runs import FewStarts
 from smelt.laws.fit import Fit, bootstrap, fit, held_out_error
 from smelt.laws.forms import FORMS
 from smelt.laws.isoflop import fit_curves, fit_minima
+from smelt.laws.objective import Objective
 from smelt.laws.points import Points
 
 FORM = FORMS["chinchilla"]
@@ -39,7 +40,7 @@ def epoch(all_epoch: Points) -> Points:
 
 @pytest.fixture(scope="module")
 def epoch_fit(epoch: Points) -> Fit:
-    return fit(FORM, epoch)
+    return fit(FORM, epoch.observations)
 
 
 def test_the_optimum_of_besiroglus_objective(epoch: Points, epoch_fit: Fit) -> None:
@@ -56,14 +57,14 @@ def test_the_optimum_of_besiroglus_objective(epoch: Points, epoch_fit: Fit) -> N
 
 
 def test_the_published_headline_is_the_least_absolute_deviation_optimum(epoch: Points) -> None:
-    found = FORM.named(fit(QUICK_FORM, epoch, delta=1e-6).theta)
+    found = FORM.named(fit(QUICK_FORM, epoch.observations, objective=Objective("lad")).theta)
     expected = {"A": 481.93, "B": 2085.00, "E": 1.81684, "alpha": 0.34780, "beta": 0.36584}
     for name, value in expected.items():
         assert float(found[name]) == pytest.approx(value, rel=1e-4), name
 
 
 def test_bootstrap_standard_errors(epoch: Points, epoch_fit: Fit) -> None:
-    draws = FORM.named(bootstrap(epoch_fit, epoch, draws=4000, seed=42))
+    draws = FORM.named(bootstrap(epoch_fit, epoch.observations, draws=4000, seed=42))
     errors = {name: np.std(values) for name, values in draws.items()}
     errors["a"] = np.std(draws["beta"] / (draws["alpha"] + draws["beta"]))
     expected = {"A": 124.48, "B": 1293.0, "E": 0.02565, "alpha": 0.01540, "beta": 0.02059, "a": 0.01997}
@@ -75,7 +76,9 @@ def test_bootstrap_standard_errors(epoch: Points, epoch_fit: Fit) -> None:
 def test_held_out_error_of_the_larger_runs(epoch: Points, below: float, n_test: int, percent: float) -> None:
     train, test = epoch.where(epoch.flops < below), epoch.where(epoch.flops >= below)
     assert len(test) == n_test
-    assert 100 * held_out_error(QUICK_FORM, train=train, test=test) == pytest.approx(percent, abs=0.05)
+    assert 100 * held_out_error(QUICK_FORM, train=train.observations, test=test.observations) == pytest.approx(
+        percent, abs=0.05
+    )
 
 
 def test_allocation_of_gophers_budget(epoch_fit: Fit) -> None:
@@ -84,11 +87,11 @@ def test_allocation_of_gophers_budget(epoch_fit: Fit) -> None:
     n_params, n_tokens = np.exp(log_n), np.exp(log_nd - log_n)
     assert float(n_params) == pytest.approx(73.19e9, rel=0.005)
     assert float(n_tokens) == pytest.approx(1.3116e12, rel=0.005)
-    assert float(FORM.loss(epoch_fit.theta, n_params, n_tokens)) == pytest.approx(1.97391, rel=0.005)
+    assert float(FORM.loss(epoch_fit.theta, {"N": n_params, "D": n_tokens})) == pytest.approx(1.97391, rel=0.005)
 
 
 def test_a_few_outliers_move_the_exponents(all_epoch: Points) -> None:
-    thetas = [fit(QUICK_FORM, without_largest_losses(all_epoch, count)).theta for count in range(6)]
+    thetas = [fit(QUICK_FORM, without_largest_losses(all_epoch, count).observations).theta for count in range(6)]
     betas = [float(theta[4]) for theta in thetas]
     exponents = [float(theta[4] / (theta[3] + theta[4])) for theta in thetas]
     assert betas == pytest.approx([0.453, 0.412, 0.403, 0.382, 0.371, 0.367], abs=6e-4)

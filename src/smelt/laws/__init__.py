@@ -2,7 +2,7 @@
 
 points    what enters a fit, and what N, D and C mean       overhead  from all parameters to N, and back
 forms     L(N, D) as a formula with its gradient            isoflop   parabolas, minima and the lines through them
-fit       a form's parameters and bootstrap; bfgs its engine
+fit       a form's parameters and bootstrap; bfgs its engine      objective  what it minimises
 derive    both methods on one table of runs                 validate  held-out error, the methods side by side
 doubts    what not to believe, in words                     findings  law.json
 law       the law as a value: predict, optimum

@@ -39,7 +39,7 @@ def minimise(
     """Theta (problems, P) and objective (problems) reached from every start.
 
     Problem i starts from `starts[i]` (problems, P) and weighs the runs by `weights[i % rows]` (rows, runs): one row of
-    ones for many starts, one row a resample for a bootstrap. x (runs, 2) is best centred; y is ln L (runs).
+    ones for many starts, one row a resample for a bootstrap. x (runs, V) is best centred; y is ln L (runs).
     The objective is the sum, not the mean, of the weighted Huber losses. Runs on all cores; the result does not
     depend on how many there are.
     """

@@ -22,10 +22,11 @@ from smelt.laws.findings import (
     Residual,
     Span,
 )
-from smelt.laws.fit import DELTA, Fit, bootstrap, fit
+from smelt.laws.fit import Fit, bootstrap, fit
 from smelt.laws.forms import FORMS, Floats, Form
 from smelt.laws.isoflop import Curve, Line, Minima
 from smelt.laws.law import LINE_COLUMNS, ScalingLaw, trusted_method
+from smelt.laws.objective import Objective
 from smelt.laws.overhead import Overhead
 from smelt.laws.points import COUNTING, Points
 from smelt.laws.validate import agreement, held_out
@@ -44,7 +45,7 @@ class Settings:
     draws: int = 1000
     """Bootstrap draws of each method; 1,000 know the ends of a 95% interval to about 5% of its width."""
     seed: int = 0
-    delta: float = DELTA
+    objective: Objective = Objective()
 
 
 def derive_law(runs: pl.DataFrame, settings: Settings | None = None) -> ScalingLaw:
@@ -53,7 +54,7 @@ def derive_law(runs: pl.DataFrame, settings: Settings | None = None) -> ScalingL
     Raises InputError where neither method can be applied.
     """
     settings = settings or Settings()
-    points, dropped = Points.from_frame(runs)
+    points, dropped = Points.from_frame(runs, other=_other(settings.form))
     parametric, theta_draws = _parametric(points, settings)
     isoflop_findings, line_draws = _isoflop(points, settings)
     trusted = trusted_method(isoflop_findings, parametric)
@@ -64,7 +65,7 @@ def derive_law(runs: pl.DataFrame, settings: Settings | None = None) -> ScalingL
         data=_data(runs, points, dropped),
         parametric=parametric,
         isoflop=isoflop_findings,
-        held_out=held_out(points, settings.form, delta=settings.delta),
+        held_out=held_out(points, settings.form, objective=settings.objective),
         agreement=None,
         trusted=trusted,
         draws=settings.draws,
@@ -78,12 +79,18 @@ def derive_law(runs: pl.DataFrame, settings: Settings | None = None) -> ScalingL
     return replace(law, findings=findings.model_copy(update=said))
 
 
+def _other(form: Form) -> tuple[str, ...]:
+    """The form's variables that not every run table has."""
+    return tuple(name for name in form.variables if name not in ("N", "D", "C"))
+
+
 def _parametric(points: Points, settings: Settings) -> tuple[Parametric | None, dict[str, Floats]]:
     form = settings.form
     if len(points) <= len(form.parameters):
         return None, {}
-    found = fit(form, points, delta=settings.delta)
-    theta = bootstrap(found, points, draws=settings.draws, seed=settings.seed, delta=settings.delta)
+    seen = points.observations
+    found = fit(form, seen, objective=settings.objective)
+    theta = bootstrap(found, seen, draws=settings.draws, seed=settings.seed, objective=settings.objective)
     params = _estimates(form.named(found.theta), form.named(theta))
     loose = [name for name in form.judged if _is_loose(params[name])]
     exponent, exponent_draws = _slope(form, found.theta), _slope(form, theta)
@@ -96,7 +103,7 @@ def _parametric(points: Points, settings: Settings) -> tuple[Parametric | None, 
         theta={name: float(value) for name, value in zip(form.parameters, found.theta, strict=True)},
         exponents=_exponents(exponent, exponent_draws),
         objective=found.objective,
-        delta=settings.delta,
+        objective_in_words=settings.objective.in_words(),
         n_starts=found.n_starts,
         at_optimum=found.at_optimum,
         loose=loose,
@@ -156,7 +163,7 @@ def _positive(runs: pl.DataFrame, name: str) -> Floats:
 
 
 def _residuals(found: Fit, points: Points) -> list[Residual]:
-    columns = (points.run, points.n_params, points.n_tokens, points.loss_nats, found.residuals(points))
+    columns = (points.run, points.n_params, points.n_tokens, points.loss_nats, found.residuals(points.observations))
     return [
         Residual(run=run, n_params=float(n), n_tokens=float(d), loss_nats=float(loss), residual=float(residual))
         for run, n, d, loss, residual in zip(*columns, strict=True)

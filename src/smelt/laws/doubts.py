@@ -130,7 +130,7 @@ def checklist(findings: Findings, runs: pl.DataFrame) -> dict[str, str]:
         "checkpoints": "the end of each run; no intermediate ones",
         "points dropped": "; ".join(f"{run}: {why}" for run, why in sorted(data.dropped.items())) or "none",
         "loss": "nats per token on held-out text",
-        "objective": f"sum of Huber losses of ln L, delta {parametric.delta:g}" if parametric else "least squares",
+        "objective": parametric.objective_in_words if parametric else "least squares",
         "optimiser": "BFGS, weak Wolfe line search",
         "starts": f"{parametric.n_starts}, {parametric.at_optimum:.0%} at the optimum" if parametric else "none",
         "validation": _validation(findings),

@@ -150,8 +150,8 @@ class Parametric(Record):
     exponents: dict[str, Estimate]
     """a and b of N* ~ C^a and D* ~ C^b; empty where more size or more data would not help at all."""
     objective: float
-    """The sum of Huber losses."""
-    delta: float
+    """What was minimised, at its least."""
+    objective_in_words: str
     n_starts: int
     at_optimum: float
     """Share of the starts that ended at the optimum."""

@@ -1,9 +1,4 @@
-"""Fitting a form to runs: the optimum from many starts, its bootstrap, and its error on runs it has not seen.
-
-The objective is Hoffmann et al. 2022's (eq. 3): the sum of Huber losses, delta 1e-3, of the residuals in ln L. The sum
-and not the mean: a mean of such small numbers meets an optimiser's tolerance long before the optimum, which is how
-published constants came to be off (Besiroglu et al. 2024).
-"""
+"""Fitting a form to runs: the optimum from many starts, its bootstrap, and its error on runs it has not seen."""
 
 from __future__ import annotations
 
@@ -13,10 +8,8 @@ import numpy as np
 
 from smelt.laws.bfgs import minimise
 from smelt.laws.forms import Floats, Form
-from smelt.laws.points import Points
-
-DELTA = 1e-3
-"""Huber's delta on ln L (Hoffmann et al. 2022, section 3.3)."""
+from smelt.laws.objective import Objective
+from smelt.laws.points import Observations
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,45 +20,43 @@ class Fit:
     theta: Floats
     """(P,), in the order of `form.parameters`."""
     objective: float
-    """The sum of Huber losses."""
+    """What was minimised, at its least."""
     n_starts: int
     at_optimum: float
     """Share of the starts that ended within 1e-6 of this objective; a few per cent would be worrying."""
 
-    def residuals(self, points: Points) -> Floats:
+    def residuals(self, seen: Observations) -> Floats:
         """ln of observed over predicted loss, by run: .01 is a run 1% worse than the law says."""
-        predicted = self.form.loss(self.theta, points.size, points.n_tokens)
-        return np.log(points.loss_nats) - np.log(predicted)
+        return np.log(seen.loss) - np.log(self.form.loss(self.theta, seen.variables))
 
 
-def fit(form: Form, points: Points, *, delta: float = DELTA) -> Fit:
-    """The form's parameters with the least objective, from its whole grid of starts."""
-    x, centre = _centred(points)
-    starts = form.shift(form.starts(), centre)
-    theta, objective = minimise(
-        form, starts, x, np.log(points.loss_nats), weights=np.ones((1, len(points))), delta=delta
-    )
-    best = int(np.nanargmin(objective))
+def fit(form: Form, seen: Observations, *, objective: Objective | None = None) -> Fit:
+    """The form's parameters with the least objective, from all its starts."""
+    objective = objective or Objective()
+    x, y, centre = _centred(form, seen)
+    starts = form.shift(form.starts(x + centre, y), centre)
+    theta, reached = minimise(form, starts, x, y, weights=np.ones((1, len(seen))), delta=objective.delta)
+    best = int(np.nanargmin(reached))
     return Fit(
         form=form,
         theta=form.shift(theta[best], -centre),
-        objective=float(objective[best]),
+        objective=float(reached[best]),
         n_starts=len(starts),
-        at_optimum=float(np.mean(objective <= objective[best] * (1 + 1e-6))),
+        at_optimum=float(np.mean(reached <= reached[best] * (1 + 1e-6))),
     )
 
 
-def bootstrap(found: Fit, points: Points, *, draws: int, seed: int, delta: float = DELTA) -> Floats:
+def bootstrap(found: Fit, seen: Observations, *, draws: int, seed: int, objective: Objective | None = None) -> Floats:
     """Thetas (draws, P) fitted to resamples of the runs, with replacement, each started from the optimum."""
-    x, centre = _centred(points)
+    x, y, centre = _centred(found.form, seen)
     start = found.form.shift(found.theta, centre)
     theta, _ = minimise(
         found.form,
         np.repeat(start[None], draws, axis=0),
         x,
-        np.log(points.loss_nats),
-        weights=resample(len(points), draws=draws, seed=seed),
-        delta=delta,
+        y,
+        weights=resample(len(seen), draws=draws, seed=seed),
+        delta=(objective or Objective()).delta,
     )
     return found.form.shift(theta, -centre)
 
@@ -81,14 +72,14 @@ def resample(n_runs: int, *, draws: int, seed: int) -> Floats:
     return np.stack([np.bincount(runs, minlength=n_runs) for runs in chosen]).astype(np.float64)
 
 
-def held_out_error(form: Form, *, train: Points, test: Points, delta: float = DELTA) -> float:
+def held_out_error(form: Form, *, train: Observations, test: Observations, objective: Objective | None = None) -> float:
     """Mean relative error of the loss on `test`, of a law fitted to `train`."""
-    found = fit(form, train, delta=delta)
+    found = fit(form, train, objective=objective)
     return float(np.mean(np.abs(np.expm1(-found.residuals(test)))))
 
 
-def _centred(points: Points) -> tuple[Floats, Floats]:
-    """x = (ln N, ln D) with its mean taken off, and the mean: ln A and alpha are all but collinear without."""
-    x = points.log_nd
-    centre = x.mean(axis=0)
-    return x - centre, centre
+def _centred(form: Form, seen: Observations) -> tuple[Floats, Floats, Floats]:
+    """x without its centre, ln L, and the centre."""
+    x = seen.x(form)
+    centre = form.centre(x)
+    return x - centre, np.log(seen.loss), centre

@@ -93,7 +93,8 @@ class ScalingLaw:
             raise InputError(where="the law", what="has no parametric fit to predict with", do="fit more runs")
         form, theta, draws = self._parametric(fitted)
         size = float(self.overhead.size(n_params))
-        return Interval.of(float(form.loss(theta, size, n_tokens)), form.loss(draws, size, n_tokens))
+        variables = {"N": size, "D": n_tokens, "C": 6 * size * n_tokens}
+        return Interval.of(float(form.loss(theta, variables)), form.loss(draws, variables))
 
     def optimum(self, flops: float) -> dict[Method, Optimum]:
         """The compute-optimal N and D of a budget and the loss there, by each method that can say."""
@@ -153,8 +154,8 @@ class ScalingLaw:
         if not np.isfinite(log_n):
             return None  # an exponent that is not positive: more of it would never help
         with np.errstate(all="ignore"):  # resamples that ran away have optima at 0 or infinity
-            loss = form.loss(theta, np.exp(log_n), np.exp(log_nd - log_n))
-            loss_draws = form.loss(draws, np.exp(log_n_draws), np.exp(log_nd - log_n_draws))
+            loss = form.loss(theta, {"N": np.exp(log_n), "D": np.exp(log_nd - log_n)})
+            loss_draws = form.loss(draws, {"N": np.exp(log_n_draws), "D": np.exp(log_nd - log_n_draws)})
         return Optimum(
             method="parametric",
             flops=flops,

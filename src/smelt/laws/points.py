@@ -15,7 +15,8 @@ overhead.py turns one into the other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -23,7 +24,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from smelt.errors import InputError
-from smelt.laws.forms import Floats
+from smelt.laws.forms import COLUMNS, Floats, Form
 
 COUNTING = (
     "Parameters are all parameters, embedding and head included; fits count N as FLOPs per token over 6, so that "
@@ -32,6 +33,31 @@ COUNTING = (
 """The convention in one sentence, for every place that prints an N."""
 
 REQUIRED = ("n_params", "n_tokens", "loss_nats")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observations:
+    """What a form is fitted to: losses, and the variables that they are to depend on, a row a run."""
+
+    run: tuple[str, ...]
+    variables: Mapping[str, Floats]
+    """By the names that forms give them: N, D, C."""
+    loss: Floats
+
+    def __len__(self) -> int:
+        return len(self.run)
+
+    def x(self, form: Form) -> Floats:
+        """The form's variables as its kernel takes them: (runs, V)."""
+        return form.encode({name: self.variables[name] for name in form.variables})
+
+    def where(self, mask: NDArray[np.bool_]) -> Self:
+        """The observations at which `mask` holds."""
+        return type(self)(
+            run=tuple(run for run, kept in zip(self.run, mask, strict=True) if kept),
+            variables={name: values[mask] for name, values in self.variables.items()},
+            loss=self.loss[mask],
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,20 +72,24 @@ class Points:
     flops: Floats
     budget_flops: Floats
     """The budget each run was meant for; NaN where runs were not made for budgets."""
+    other: Mapping[str, Floats] = field(default_factory=dict[str, Floats])
+    """What else a form may depend on, by the names that forms give it: unique tokens U."""
 
     @classmethod
-    def from_frame(cls, runs: pl.DataFrame) -> tuple[Self, dict[str, str]]:
+    def from_frame(cls, runs: pl.DataFrame, *, other: Sequence[str] = ()) -> tuple[Self, dict[str, str]]:
         """The usable runs of a table, and why each of the others was dropped, by run.
 
-        Needs the columns n_params, n_tokens and loss_nats; takes run, flops (else 6ND) and budget_flops where there
-        are such. Raises InputError where a column is missing or nothing is left.
+        Needs the columns n_params, n_tokens and loss_nats, and those behind the variables in `other`; takes run, flops
+        (else 6ND) and budget_flops where there are such. Raises InputError where a column is missing or nothing is
+        left.
         """
-        missing = [name for name in REQUIRED if name not in runs.columns]
+        needed = {name: COLUMNS.get(name, name) for name in other}
+        missing = [name for name in (*REQUIRED, *needed.values()) if name not in runs.columns]
         if missing:
             raise InputError(
                 where="the run table",
                 what=f"has no column {', '.join(missing)} (it has {', '.join(runs.columns) or 'none'})",
-                expected=f"the columns {', '.join(REQUIRED)}",
+                expected=f"the columns {', '.join((*REQUIRED, *needed.values()))}",
             )
         everything = cls(
             run=tuple(str(run) for run in runs["run"]) if "run" in runs.columns else _numbered(runs.height),
@@ -72,6 +102,7 @@ class Points:
             budget_flops=_column(runs, "budget_flops")
             if "budget_flops" in runs.columns
             else np.full(runs.height, np.nan),
+            other={name: _column(runs, column) for name, column in needed.items()},
         )
         reasons = everything._reasons()
         usable = everything.where(np.array([reason is None for reason in reasons], dtype=bool))
@@ -90,9 +121,10 @@ class Points:
         return self.flops / (6 * self.n_tokens)
 
     @property
-    def log_nd(self) -> Floats:
-        """ln N and ln D as fits count them: (runs, 2)."""
-        return np.log(np.stack([self.size, self.n_tokens], axis=1))
+    def observations(self) -> Observations:
+        """Its variables and losses, for a form to be fitted to."""
+        variables = {**self.other, "N": self.size, "D": self.n_tokens, "C": self.flops}
+        return Observations(run=self.run, variables=variables, loss=self.loss_nats)
 
     @property
     def budgets(self) -> Floats:
@@ -108,11 +140,13 @@ class Points:
             loss_nats=self.loss_nats[mask],
             flops=self.flops[mask],
             budget_flops=self.budget_flops[mask],
+            other={name: values[mask] for name, values in self.other.items()},
         )
 
     def _reasons(self) -> list[str | None]:
         """Why each run cannot be used; None for one that can."""
         columns = {name: getattr(self, name) for name in ("n_params", "n_tokens", "flops", "loss_nats")}
+        columns |= {COLUMNS.get(name, name): values for name, values in self.other.items()}
         reasons: list[str | None] = [None] * len(self)
         for name, values in columns.items():
             for i in np.flatnonzero(~(np.isfinite(values) & (values > 0))):

@@ -41,8 +41,10 @@ class FitLaw(Step[Law]):
         # numba and scipy take half a second to import, which a listing of the store should not pay.
         from smelt.laws.derive import Settings, derive_law
         from smelt.laws.forms import FORMS
+        from smelt.laws.objective import Objective
 
-        settings = Settings(form=FORMS[self.form], draws=self.draws, seed=self.seed, delta=self.delta)
+        objective = Objective(huber_delta=self.delta)
+        settings = Settings(form=FORMS[self.form], draws=self.draws, seed=self.seed, objective=objective)
         law = derive_law(work.open(self.runs).runs, settings)
         law.write(work.folder)
         return {

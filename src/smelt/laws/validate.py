@@ -9,10 +9,11 @@ from smelt.laws.findings import Agreement, HeldOut
 from smelt.laws.fit import held_out_error
 from smelt.laws.forms import Form
 from smelt.laws.law import ScalingLaw
+from smelt.laws.objective import Objective
 from smelt.laws.points import Points
 
 
-def held_out(points: Points, form: Form, *, delta: float) -> HeldOut | None:
+def held_out(points: Points, form: Form, *, objective: Objective) -> HeldOut | None:
     """The runs of the largest budget (of the largest tenth of FLOPs, without budgets) predicted from the others."""
     budgets = points.budgets
     if len(budgets) == 1:
@@ -25,7 +26,9 @@ def held_out(points: Points, form: Form, *, delta: float) -> HeldOut | None:
     return HeldOut(
         flops=float(level),
         n=len(test),
-        parametric=held_out_error(form, train=train, test=test, delta=delta) if enough else None,
+        parametric=held_out_error(form, train=train.observations, test=test.observations, objective=objective)
+        if enough
+        else None,
         isoflop_loss=loss,
         isoflop_n_opt=n_opt,
     )
