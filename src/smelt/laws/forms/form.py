@@ -1,9 +1,9 @@
 """What a form is: a formula with few parameters that says how loss goes with what was spent.
 
-A form is a small class: what it says (`formula`, `source`, when it `fails`), its logarithm with gradient for the fitter,
-where to start, and the loss as people ask for it. Parameters are held as the fitter moves them, `theta`: sizes and
-floors as natural logarithms, named `ln_A`, since A and B span many orders of magnitude (Hoffmann et al. 2022, appendix
-D.2).
+A form is a small class: what it says (`formula`, `source`, when it `fails`), its logarithm with gradient for the
+fitter, where to start, and the loss as people ask for it. Parameters are held as the fitter moves them, `theta`: sizes
+and floors as natural logarithms, named `ln_A`, since A and B span many orders of magnitude (Hoffmann et al. 2022,
+appendix D.2).
 
 V is the number of a form's variables, P that of its parameters.
 """
