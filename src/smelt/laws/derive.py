@@ -54,7 +54,7 @@ def derive_law(runs: pl.DataFrame, settings: Settings | None = None) -> ScalingL
     Raises InputError where neither method can be applied.
     """
     settings = settings or Settings()
-    points, dropped = Points.from_frame(runs, other=_other(settings.form))
+    points, dropped = Points.from_frame(runs, other=settings.form.further)
     parametric, theta_draws = _parametric(points, settings)
     isoflop_findings, line_draws = _isoflop(points, settings)
     trusted = trusted_method(isoflop_findings, parametric)
@@ -77,11 +77,6 @@ def derive_law(runs: pl.DataFrame, settings: Settings | None = None) -> ScalingL
     findings = findings.model_copy(update={"agreement": agreement(law, points)})
     said = {"warnings": doubts(findings), "checklist": checklist(findings, runs)}
     return replace(law, findings=findings.model_copy(update=said))
-
-
-def _other(form: Form) -> tuple[str, ...]:
-    """The form's variables that not every run table has."""
-    return tuple(name for name in form.variables if name not in ("N", "D", "C"))
 
 
 def _parametric(points: Points, settings: Settings) -> tuple[Parametric | None, dict[str, Floats]]:
@@ -142,6 +137,7 @@ def _data(runs: pl.DataFrame, points: Points, dropped: dict[str, str]) -> Data:
         overhead=[(float(n), float(ratio)) for n, ratio in zip(overhead.n_params, overhead.ratio, strict=True)],
         epochs=Span.of(epochs) if len(epochs) else None,
         unique_tokens=_median_ratio(runs, "n_tokens", "epochs"),
+        typical=points.typical,
         bpb_per_nat=_median_ratio(runs, "bpb", "loss_nats"),
     )
 
@@ -175,11 +171,11 @@ def _estimates(values: dict[str, Floats], draws: dict[str, Floats]) -> dict[str,
 
 
 def _is_loose(estimate: Estimate) -> bool:
-    """The interval is wider than the value, or there is none."""
+    """The interval is wider than the value, or there is none, or no resample moved it: the loss is flat there."""
     if estimate.ci95 is None:
         return True
     low, high = estimate.ci95
-    return high - low > abs(estimate.value)
+    return high - low > abs(estimate.value) or high == low
 
 
 def _exponents(a: Floats | float, draws: Floats) -> dict[str, Estimate]:

@@ -127,6 +127,11 @@ class Points:
         return Observations(run=self.run, variables=variables, loss=self.loss_nats)
 
     @property
+    def typical(self) -> dict[str, float]:
+        """The medians of its other variables, by column."""
+        return {COLUMNS.get(name, name): float(np.median(values)) for name, values in self.other.items()}
+
+    @property
     def budgets(self) -> Floats:
         """The distinct budgets, ascending."""
         return np.unique(self.budget_flops[np.isfinite(self.budget_flops)])

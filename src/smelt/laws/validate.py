@@ -51,7 +51,7 @@ def _held_out_minimum(points: Points) -> tuple[float | None, float | None]:
 def agreement(law: ScalingLaw, points: Points) -> Agreement | None:
     """The two methods at the largest budget of the runs; None with one method."""
     flops = float(points.budgets[-1] if len(points.budgets) else points.flops.max())
-    optima = law.optimum(flops)
+    optima = law.optimum(flops, **points.typical)
     findings = law.findings
     if len(optima) < 2 or findings.isoflop is None or findings.parametric is None:
         return None

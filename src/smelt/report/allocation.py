@@ -73,7 +73,8 @@ QUANTITIES = (
 
 def allocation_keys(law: ScalingLaw, *, plan_flops: float | None) -> list[Key]:
     """The legend that the three figures share."""
-    methods = law.optimum(law.findings.data.flops.greatest)
+    data = law.findings.data
+    methods = law.optimum(data.flops.greatest, **data.typical)
     keys = [Key(METHOD_COLORS[method][0], f"{METHOD_NAMES[method]}, with 95% band", "line") for method in methods]
     minima = [Key("@ink", "minima of the IsoFLOP curves")] if _minima(law) else []
     return [*keys, *minima, *([Key("@muted", "the plan's budget", "line")] if plan_flops else [])]
@@ -104,7 +105,7 @@ def allocation_figures(law: ScalingLaw, *, plan_flops: float | None) -> list[Fig
 def _optima(law: ScalingLaw, budgets: Iterable[float]) -> Optima:
     found: Optima = {}
     for flops in budgets:
-        for method, optimum in law.optimum(flops).items():
+        for method, optimum in law.optimum(flops, **law.findings.data.typical).items():
             found.setdefault(method, []).append(optimum)
     return found
 

@@ -52,8 +52,8 @@ class FineGrained(Form):
     formula = "L(N, D, G) = c + (g/G^gamma + a)/N^alpha + b/D^beta"
     source = "Krajewski et al. 2024, eq. 9"
     fails = (
-        "It holds at one ratio of all parameters to active ones; more granularity always helps it, since what routing to "
-        "many experts costs is not in it; with a short range of N and D the floor c and the exponents are not identified."
+        "It holds at one ratio of all parameters to active ones; finer experts always help it, since what routing to "
+        "many of them costs is not in it; with a short range of N and D floor and exponents are not identified."
     )
     variables = ("N", "D", "G")
     parameters = ("ln_a", "ln_g", "ln_b", "ln_c", "alpha", "beta", "gamma")

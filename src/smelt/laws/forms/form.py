@@ -67,6 +67,11 @@ class Form(ABC):
     def loss(self, theta: Floats, variables: Variables) -> Floats:
         """L; the leading shape of `theta` (..., P) and the variables broadcast."""
 
+    @property
+    def further(self) -> tuple[str, ...]:
+        """Its variables that neither a budget nor its split says: what an optimum must be told."""
+        return tuple(name for name in self.variables if name not in ("N", "D", "C"))
+
     def encode(self, variables: Variables) -> Floats:
         """x (runs, V), the variables as `log_loss` takes them: their logarithms."""
         return np.stack([np.log(variables[name]) for name in self.variables], axis=-1)

@@ -86,11 +86,7 @@ class OverTraining(Form):
         ln_a, ln_b, ln_e, eta = np.moveaxis(theta, -1, 0)
         log_n, log_d = np.log(variables["N"]), np.log(variables["D"])
         with np.errstate(over="ignore"):  # a resample that ran away predicts an infinite loss
-            return (
-                np.exp(ln_e)
-                + np.exp(ln_a - eta * (LN_6 + 2 * log_n))
-                + np.exp(ln_b - eta * (LN_6 + 2 * log_d))
-            )
+            return np.exp(ln_e) + np.exp(ln_a - eta * (LN_6 + 2 * log_n)) + np.exp(ln_b - eta * (LN_6 + 2 * log_d))
 
     def optimal_log_n(self, theta: Floats, log_nd: Floats | float, held: Variables | None = None) -> Floats:
         """N* = sqrt(ND/M*): M* = (b/a)^(1/(2 eta)) tokens a parameter at every budget."""

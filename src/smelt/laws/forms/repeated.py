@@ -17,6 +17,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
@@ -32,7 +33,7 @@ C4 = {
     "R_D*": 15.387756,
     "R_N*": 5.309743,
 }
-"""On C4, as Muennighoff et al. 2023 publish them with their code: the first five from runs on fresh data, then the two."""
+"""On C4, as published with the code of Muennighoff et al. 2023: five from runs on fresh data, then R_D* and R_N*."""
 
 LARGEST_LOG_EXCESS = 300.0
 """N over U_N, or D over U, stops here: all that repeats can give is had long before, and e^300 times 0 is still 0."""
@@ -50,7 +51,11 @@ def effective_data_fraction(epochs: Floats | float, r_d: float = C4["R_D*"]) -> 
     return (1 - r_d * np.expm1(-repeats / r_d)) / (1 + repeats)
 
 
-def _kernel(first_free: int) -> Callable[[Floats, Floats, Floats, Floats], None]:
+class _LogLoss(Protocol):
+    def __call__(self, theta: Floats, x: Floats, log_loss: Floats, jacobian: Floats) -> None: ...
+
+
+def _kernel(first_free: int) -> _LogLoss:
     """The form's `log_loss` with zero for the gradient of the parameters before `first_free`."""
 
     def repeated_log_loss(theta: Floats, x: Floats, log_loss: Floats, jacobian: Floats) -> None:
@@ -178,8 +183,8 @@ class RepeatedOnly(RepeatedData):
 
     name = "repeated-only"
     fails = (
-        "What it finds is only as good as the five constants it is given, C4's by default: of other data, tokenizers or "
-        "counts of N they are wrong; R_D* and R_N* still trade against each other."
+        "It is only as good as the five constants it is given, C4's by default: for other data, tokenizers or counts "
+        "of N they are wrong; R_D* and R_N* still trade against each other."
     )
     fixed = RepeatedData.parameters[:5]
     judged = ("R_D*", "R_N*")

@@ -58,9 +58,9 @@ class Routed(Form):
     )
     source = "Clark et al. 2022, eqs. 1 and 7"
     fails = (
-        "It knows no tokens, so it has no optimal split of a budget, and runs on other numbers of tokens than one do not "
-        "belong in it; that routing stops helping large models is an artefact of that (Krajewski et al. 2024); it has "
-        "no floor."
+        "It knows no tokens: it has no optimal split of a budget, runs on different numbers of tokens do not belong in "
+        "one fit, and that routing stops helping large models is an artefact of that (Krajewski et al. 2024); it has no "
+        "floor."
     )
     variables = ("N", "experts")
     parameters = ("a", "b", "c", "d", "ln_E_start", "ln_E_max")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -24,4 +25,4 @@ def typical_terms(log_loss: Floats) -> Iterator[tuple[float, float, float]]:
     for floor_share, split in itertools.product(FLOORS, SPLITS):
         floor = floor_share * least
         rest = middle - floor
-        yield tuple(float(np.log(term)) for term in (floor, split * rest, (1 - split) * rest))
+        yield math.log(floor), math.log(split * rest), math.log((1 - split) * rest)
