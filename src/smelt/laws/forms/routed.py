@@ -59,8 +59,8 @@ class Routed(Form):
     source = "Clark et al. 2022, eqs. 1 and 7"
     fails = (
         "It knows no tokens: it has no optimal split of a budget, runs on different numbers of tokens do not belong in "
-        "one fit, and that routing stops helping large models is an artefact of that (Krajewski et al. 2024); it has no "
-        "floor."
+        "one fit, and that routing stops helping large models is an artefact of that (Krajewski et al. 2024). It has "
+        "no floor."
     )
     variables = ("N", "experts")
     parameters = ("a", "b", "c", "d", "ln_E_start", "ln_E_max")
