@@ -28,11 +28,13 @@ from smelt.laws.isoflop import Curve, Line, Minima
 from smelt.laws.law import LINE_COLUMNS, ScalingLaw, trusted_method
 from smelt.laws.objective import Objective
 from smelt.laws.overhead import Overhead
-from smelt.laws.points import COUNTING, Points
+from smelt.laws.points import COUNTING, Observations, Points
 from smelt.laws.validate import agreement, held_out
 
 RUNS_A_PARAMETER = 2
 """Fewer, and a parametric fit is not trusted whatever its bootstrap says: assumption, not studied."""
+EFFECT = 1e-6
+"""Of a parameter on ln L: below, a change of it by 1 changes no loss by more than a millionth."""
 MINIMA = 3
 """Usable minima from which the line through them is trusted: two leave it no degree of freedom."""
 
@@ -87,7 +89,8 @@ def _parametric(points: Points, settings: Settings) -> tuple[Parametric | None, 
     found = fit(form, seen, objective=settings.objective)
     theta = bootstrap(found, seen, draws=settings.draws, seed=settings.seed, objective=settings.objective)
     params = _estimates(form.named(found.theta), form.named(theta))
-    loose = [name for name in form.judged if _is_loose(params[name])]
+    flat = _without_effect(found, seen)
+    loose = [name for name in form.judged if name in flat or _is_loose(params[name])]
     exponent, exponent_draws = _slope(form, found.theta), _slope(form, theta)
     return Parametric(
         form=form.name,
@@ -171,11 +174,19 @@ def _estimates(values: dict[str, Floats], draws: dict[str, Floats]) -> dict[str,
 
 
 def _is_loose(estimate: Estimate) -> bool:
-    """The interval is wider than the value, or there is none, or no resample moved it: the loss is flat there."""
+    """The interval is wider than the value, or there is none."""
     if estimate.ci95 is None:
         return True
     low, high = estimate.ci95
-    return high - low > abs(estimate.value) or high == low
+    return high - low > abs(estimate.value)
+
+
+def _without_effect(found: Fit, seen: Observations) -> set[str]:
+    """Parameters on which no run's loss depends where the fit ended: they could be anything from there on."""
+    values, gradient = np.empty(len(seen)), np.empty((len(seen), len(found.theta)))
+    found.form.log_loss(found.theta, seen.x(found.form), values, gradient)
+    flat = np.abs(gradient).max(axis=0) < EFFECT
+    return {name.removeprefix("ln_") for name, is_flat in zip(found.form.parameters, flat, strict=True) if is_flat}
 
 
 def _exponents(a: Floats | float, draws: Floats) -> dict[str, Estimate]:

@@ -174,8 +174,8 @@ def _loose_range(parametric: Parametric, name: str) -> str:
     ends = parametric.params[name].ci95
     if ends is None:
         return "anywhere"
-    if ends[0] == ends[1]:
-        return f"{ends[0]:.2g} in every resample, with the loss flat about it"
+    if ends[1] - ends[0] <= abs(parametric.params[name].value):
+        return f"without effect where the fit left it, at {parametric.params[name].value:.2g}"
     low = f"{ends[0]:.2g}" if abs(ends[0]) > 1e-3 else "0"  # a floor of 1e-12 nats is none
     return f"anywhere from {low} to {ends[1]:.2g}"
 

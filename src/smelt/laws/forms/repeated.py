@@ -121,13 +121,13 @@ class RepeatedData(Form):
     log_loss = staticmethod(_kernel(0))
 
     def starts(self, x: Floats, log_loss: Floats) -> Floats:
-        """Nine splits of the loss of the run in the middle, nine pairs of exponents, six of R*."""
-        (log_n, log_d, _), exponents = x.mean(axis=0), (0.15, 0.35, 0.7)
+        """Nine splits of the loss of the run in the middle, four pairs of exponents, four of R*."""
+        (log_n, log_d, _), exponents = x.mean(axis=0), (0.2, 0.5)
         return np.array(
             [
                 (size + a * log_n, data + b * log_d, floor, math.log(a), math.log(b), math.log(r_d), math.log(r_n))
                 for (floor, size, data), a, b, r_d, r_n in itertools.product(
-                    typical_terms(log_loss), exponents, exponents, (3.0, 15.0, 80.0), (2.0, 8.0)
+                    typical_terms(log_loss), exponents, exponents, (5.0, 50.0), (2.0, 8.0)
                 )
             ]
         )
