@@ -13,6 +13,7 @@ from smelt.laws.derive import Settings, derive_law
 from smelt.laws.forms import FORMS, Floats
 from smelt.laws.forms.repeated import C4
 from smelt.laws.law import ScalingLaw
+from smelt.laws.points import Points
 from smelt.report.allocation import allocation_figures, allocation_keys
 
 PLANTED: dict[str, dict[str, float]] = {
@@ -128,6 +129,12 @@ def test_figures_are_drawn_at_the_runs_own_unique_tokens(repeated: ScalingLaw) -
     assert repeated.findings.data.typical == {"unique_tokens": 2e9}
     assert allocation_keys(repeated, plan_flops=None)
     assert len(allocation_figures(repeated, plan_flops=1e21)) == 3
+
+
+def test_unique_tokens_follow_from_epochs() -> None:
+    runs = table("repeated").with_columns(epochs=pl.col("n_tokens") / pl.col("unique_tokens"))
+    points, _ = Points.from_frame(runs.drop("unique_tokens"), other=["U"])
+    np.testing.assert_allclose(points.other["U"], runs["unique_tokens"].to_numpy())
 
 
 def test_a_table_without_the_column_says_so() -> None:

@@ -80,9 +80,11 @@ class Points:
         """The usable runs of a table, and why each of the others was dropped, by run.
 
         Needs the columns n_params, n_tokens and loss_nats, and those behind the variables in `other`; takes run, flops
-        (else 6ND) and budget_flops where there are such. Raises InputError where a column is missing or nothing is
-        left.
+        (else 6ND) and budget_flops where there are such; unique_tokens may come as epochs. Raises InputError where a
+        column is missing or nothing is left.
         """
+        if "unique_tokens" not in runs.columns and {"n_tokens", "epochs"} <= set(runs.columns):
+            runs = runs.with_columns(unique_tokens=pl.col("n_tokens") / pl.col("epochs"))
         needed = {name: COLUMNS.get(name, name) for name in other}
         missing = [name for name in (*REQUIRED, *needed.values()) if name not in runs.columns]
         if missing:

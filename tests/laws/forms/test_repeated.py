@@ -113,6 +113,12 @@ def test_losses_of_the_authors_own_example() -> None:
     assert losses == pytest.approx([2.2256440889984477, 2.2269634075087867], rel=1e-12)
 
 
+def test_tokens_that_were_not_seen_do_not_count() -> None:
+    for n_params in (1e8, 1e12):
+        losses = [float(FORM.loss(PUBLISHED, {"N": n_params, "D": 2e9, "U": unique})) for unique in (2e9, 3e9, np.inf)]
+        assert losses == [losses[0]] * 3
+
+
 def test_data_seen_once_by_a_fitting_model_are_chinchillas() -> None:
     other = Chinchilla()
     theta = other.theta(C4)

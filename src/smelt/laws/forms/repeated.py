@@ -1,15 +1,16 @@
 """Loss of models that see their data more than once.
 
-    L(N, D, U) = E + A/N'^alpha + B/D'^beta                              (Muennighoff et al. 2023, eqs. 5 and 6)
+    L(N, D, U) = E + A/N'^alpha + B/D'^beta                                          (Muennighoff et al. 2023, section 3)
     D' = U + U R_D* (1 - e^(-R_D/R_D*)),          R_D = D/U - 1          effective data: repeats, beyond the first epoch
     N' = U_N + U_N R_N* (1 - e^(-R_N/R_N*)),      R_N = N/U_N - 1        effective parameters: excess, beyond U_N
 
-U are the unique tokens, and U_N the parameters that are compute-optimal for them by A, B, alpha and beta. A repeat is
-worth e^(-1/R_D*) of the one before: after R_D* repeats most of what they can give is had. Data seen once (D <= U) and
-models no larger than U_N count in full, and the law is Chinchilla's.
+U are the unique tokens seen, at most D, and U_N the parameters that are compute-optimal for them by A, B, alpha and
+beta. A repeat is worth e^(-1/R_D*) of the one before: after R_D* repeats most of what they can give is had. Where data
+are seen once by a model no larger than U_N, the law is Chinchilla's.
 
-Each of the two terms is convex in ln N at a given N D, so the loss has one minimum; there is no formula for it, and
-`optimal_log_n` finds where a little more size and a little more data are worth the same.
+The optimum of a budget is Chinchilla's where that needs no repeats. Else it has some: D > U, both terms are convex in
+ln N at a given N D, and `optimal_log_n` finds where a little more size and a little more data are worth the same, since
+there is no formula for it.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def _kernel(first_free: int) -> _LogLoss:
             data_log = log_u + math.log(worth)
             data_by_r = r_d * (-math.expm1(-q) - q * math.exp(-q)) / worth
             # size: the same about U_N, which itself moves with A, B, alpha and beta
-            log_fitting = (theta[3] + ln_a - theta[4] - ln_b + beta * x[i, 2]) / alpha
+            log_fitting = (theta[3] + ln_a - theta[4] - ln_b + beta * log_u) / alpha
             log_base = min(x[i, 0], log_fitting)
             times = math.exp(min(x[i, 0] - log_base, LARGEST_LOG_EXCESS))
             q = (times - 1.0) / r_n
@@ -93,7 +94,7 @@ def _kernel(first_free: int) -> _LogLoss:
             jacobian[i, 1] = data_share + pull
             jacobian[i, 2] = exp_floor / total
             jacobian[i, 3] = -size_share * alpha * size_log - pull * (1.0 - alpha * log_fitting)
-            jacobian[i, 4] = -data_share * beta * data_log - pull * (beta * x[i, 2] - 1.0)
+            jacobian[i, 4] = -data_share * beta * data_log - pull * (beta * log_u - 1.0)
             jacobian[i, 5] = -data_share * beta * data_by_r
             jacobian[i, 6] = -size_share * alpha * size_by_r
             jacobian[i, :first_free] = 0.0
@@ -104,13 +105,13 @@ def _kernel(first_free: int) -> _LogLoss:
 class RepeatedData(Form):
     """L = E + A/N'^alpha + B/D'^beta of effective parameters and effective data.
 
-    Muennighoff et al. 2023, "Scaling data-constrained language models", eqs. 5 and 6. All but the gradient is vectors:
+    Muennighoff et al. 2023, "Scaling data-constrained language models", section 3. All but the gradient is vectors:
     theta (..., 7). The exponents are held as logarithms: U_N needs both positive.
     """
 
     name = "repeated"
     formula = "L(N, D, U) = E + A/N'^alpha + B/D'^beta, D' = U + U R_D* (1 - exp((1 - D/U)/R_D*)), N' likewise of U_N"
-    source = "Muennighoff et al. 2023, eqs. 5 and 6"
+    source = "Muennighoff et al. 2023, section 3"
     fails = (
         "R_D* and R_N* trade against each other, and few sets of runs tell them apart; a loss that rises again with "
         "many epochs is beyond it; it takes repeats as whole epochs over one set of tokens."
@@ -145,9 +146,10 @@ class RepeatedData(Form):
         return moved
 
     def loss(self, theta: Floats, variables: Variables) -> Floats:
-        """E + A/N'^alpha + B/D'^beta; U may be infinite, for data without end."""
+        """E + A/N'^alpha + B/D'^beta; U beyond D, infinite even, is D: what was not seen does not count."""
         ln_a, ln_b, ln_e, ln_alpha, ln_beta, ln_r_d, ln_r_n = np.moveaxis(theta, -1, 0)
-        log_n, log_d, log_u = (np.log(variables[name]) for name in self.variables)
+        log_n, log_d, log_at_hand = (np.log(variables[name]) for name in self.variables)
+        log_u = np.minimum(log_d, log_at_hand)
         size, _ = _effective(log_n, self.fitting_log_n(theta, log_u), ln_r_n)
         data, _ = _effective(log_d, log_u, ln_r_d)
         with np.errstate(over="ignore"):  # a resample that ran away predicts an infinite loss
@@ -160,7 +162,7 @@ class RepeatedData(Form):
             return (ln_alpha + ln_a - ln_beta - ln_b + np.exp(ln_beta) * log_u) / np.exp(ln_alpha)
 
     def optimal_log_n(self, theta: Floats, log_nd: Floats | float, held: Variables | None = None) -> Floats:
-        """Where ln of what a little more size saves is that of a little more data: by bisection, both being monotone.
+        """Where what a little more size saves is what a little more data saves: by bisection, both being monotone.
 
         Without U in `held`, that of data without end: Chinchilla's.
         """

@@ -1,7 +1,7 @@
 """Loss of routed (mixture-of-experts) models by size and number of experts.
 
     log10 L = a log10 N + b log10 E^ + c log10 N log10 E^ + d            (Clark et al. 2022, eq. 1)
-    1/E^ = 1/(E - 1 + 1/(1/E_start - 1/E_max)) + 1/E_max                 (their eq. 7)
+    1/E^ = 1/(E - 1 + 1/(1/E_start - 1/E_max)) + 1/E_max                 (the same)
 
 N are the parameters that a token meets, E the experts of a routed layer, one of them active; E^ saturates, from E_start
 for a dense model (E = 1) to E_max. With c > 0 routing helps less the larger the model, and not at all from
@@ -56,7 +56,7 @@ class Routed(Form):
         "log10 L(N, E) = a log10 N + b log10 E^ + c log10 N log10 E^ + d, "
         "1/E^ = 1/(E - 1 + 1/(1/E_start - 1/E_max)) + 1/E_max"
     )
-    source = "Clark et al. 2022, eqs. 1 and 7"
+    source = "Clark et al. 2022, eq. 1"
     fails = (
         "It knows no tokens: it has no optimal split of a budget, runs on different numbers of tokens do not belong in "
         "one fit, and that routing stops helping large models is an artefact of that (Krajewski et al. 2024). It has "
@@ -98,7 +98,7 @@ class Routed(Form):
             return 10.0 ** (a * log_n + b * log_e + c * log_n * log_e + d)
 
     def dense_equivalent(self, theta: Floats, n_params: Floats | float, experts: Floats | float) -> Floats:
-        """Parameters of the dense model with the same loss: their effective parameter count (section 5.1)."""
+        """Parameters of the dense model with the same loss: their effective parameter count."""
         a, b, c, _, ln_e_start, ln_e_max = np.moveaxis(theta, -1, 0)
         log_start, log_n = ln_e_start / LN_10, np.log10(n_params)
         log_e = _log_effective(experts, ln_e_start, ln_e_max) / LN_10
