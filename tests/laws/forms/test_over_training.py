@@ -69,6 +69,15 @@ def test_hubers_loss_of_the_logarithm_does_no_worse(redpajama: pl.DataFrame) -> 
     assert np.all(errors(FORM.loss(found.theta, test.variables), test.loss) < [0.7103, 0.7320])
 
 
+def test_one_exponent_less_extrapolates_better_from_small_models(redpajama: pl.DataFrame) -> None:
+    """All 32 runs below 1B parameters: they do not tell Chinchilla's alpha from its beta."""
+    train, test = seen(redpajama.filter(pl.col("N") < 1e9)), seen(large(redpajama))
+    mine, other = (fit(form, train) for form in (FORM, Chinchilla()))
+    assert len(train) == 32
+    assert errors(FORM.loss(mine.theta, test.variables), test.loss) == pytest.approx([0.13, 0.31], abs=0.01)
+    assert errors(other.form.loss(other.theta, test.variables), test.loss) == pytest.approx([1.11, 3.02], abs=0.02)
+
+
 def test_the_published_errors_of_the_task_error(redpajama: pl.DataFrame) -> None:
     """Err = eps - k exp(-gamma L), their eq. 5, fitted with the 1.4B run at 20; at the losses that the law predicts."""
 

@@ -131,6 +131,18 @@ def test_data_seen_once_by_a_fitting_model_are_chinchillas() -> None:
             )
 
 
+def test_the_optimum_is_the_least_of_a_fine_grid() -> None:
+    generator = np.random.default_rng(0)
+    grid = np.linspace(10, 40, 20_001)
+    for _ in range(40):
+        theta = PUBLISHED + generator.uniform(-0.7, 0.7, 7)
+        unique, log_nd = np.exp(generator.uniform(18, 28)), generator.uniform(38, 52)
+        losses = FORM.loss(theta, {"N": np.exp(grid), "D": np.exp(log_nd - grid), "U": unique})
+        found = float(FORM.optimal_log_n(theta, log_nd, {"U": unique}))
+        at_optimum = FORM.loss(theta, {"N": np.exp(found), "D": np.exp(log_nd - found), "U": unique})
+        assert float(at_optimum) <= losses.min() * (1 + 1e-12)
+
+
 def test_an_optimum_is_found_even_where_nothing_more_helps() -> None:
     """A million times the compute that the data are worth: size and epochs grow together."""
     held = {"U": 1e8}

@@ -1,6 +1,6 @@
 """Loss of models that see their data more than once.
 
-    L(N, D, U) = E + A/N'^alpha + B/D'^beta                                          (Muennighoff et al. 2023, section 3)
+    L(N, D, U) = E + A/N'^alpha + B/D'^beta                                (Muennighoff et al. 2023, section 3)
     D' = U + U R_D* (1 - e^(-R_D/R_D*)),          R_D = D/U - 1          effective data: repeats, beyond the first epoch
     N' = U_N + U_N R_N* (1 - e^(-R_N/R_N*)),      R_N = N/U_N - 1        effective parameters: excess, beyond U_N
 
