@@ -44,8 +44,7 @@ def table(name: str) -> pl.DataFrame:
     grid = grid.with_columns(n_tokens=pl.col("budget_flops") / 6 / pl.col("n_params"), flops=pl.col("budget_flops"))
     variables = {variable: grid[COLUMNS.get(variable, variable)].to_numpy() for variable in form.variables}
     noise = np.exp(0.002 * np.random.default_rng(0).standard_normal(grid.height))
-    runs = grid.with_columns(loss_nats=form.loss(form.theta(PLANTED[name]), variables) * noise)
-    return runs.drop("budget_flops") if further else runs
+    return grid.with_columns(loss_nats=form.loss(form.theta(PLANTED[name]), variables) * noise)
 
 
 def law_of(name: str) -> ScalingLaw:
@@ -135,6 +134,22 @@ def test_unique_tokens_follow_from_epochs() -> None:
     runs = table("repeated").with_columns(epochs=pl.col("n_tokens") / pl.col("unique_tokens"))
     points, _ = Points.from_frame(runs.drop("unique_tokens"), other=["U"])
     np.testing.assert_allclose(points.other["U"], runs["unique_tokens"].to_numpy())
+
+
+def test_parabolas_are_of_runs_alike_in_all_else(repeated: ScalingLaw) -> None:
+    assert repeated.findings.isoflop is None
+    assert any("three sizes that are alike in all else" in warning for warning in repeated.warnings)
+    alike = derive_law(
+        table("repeated").filter(pl.col("unique_tokens") == 8e9), Settings(form=FORMS["repeated-only"], draws=50)
+    )
+    assert alike.findings.isoflop is not None
+    optima = alike.optimum(3e20, unique_tokens=8e9)
+    assert optima["isoflop"].n_params.mid == pytest.approx(optima["parametric"].n_params.mid, rel=0.3)
+
+
+def test_a_report_of_a_law_without_an_optimum_leaves_its_figures_out() -> None:
+    law = derive_law(table("routed"), Settings(form=FORMS["routed"], draws=50))
+    assert allocation_figures(law, plan_flops=None) == []
 
 
 def test_a_table_without_the_column_says_so() -> None:

@@ -111,7 +111,7 @@ def _parametric(points: Points, settings: Settings) -> tuple[Parametric | None, 
 
 
 def _isoflop(points: Points, settings: Settings) -> tuple[IsoFlop | None, dict[str, Floats]]:
-    curves = isoflop.fit_curves(points, draws=settings.draws, seed=settings.seed)
+    curves = isoflop.fit_curves(points.alike, draws=settings.draws, seed=settings.seed)
     if not curves:
         return None, {}
     usable = tuple(curve for curve in curves if curve.usable)

@@ -120,7 +120,7 @@ def _about_data(findings: Findings) -> Iterator[str]:
 
 
 def _without_budgets() -> Iterator[str]:
-    yield "No budget has three sizes: the optimum rests on the parametric form alone."
+    yield "No budget has three sizes that are alike in all else: the optimum rests on the parametric form alone."
 
 
 def _without_form(findings: Findings) -> Iterator[str]:

@@ -134,6 +134,16 @@ class Points:
         return {COLUMNS.get(name, name): float(np.median(values)) for name, values in self.other.items()}
 
     @property
+    def alike(self) -> Self:
+        """Without the budgets whose runs differ in its other variables: a parabola through them would mix laws."""
+        mixed = [
+            budget
+            for budget in self.budgets
+            if any(np.ptp(values[self.budget_flops == budget]) > 0 for values in self.other.values())
+        ]
+        return self.where(~np.isin(self.budget_flops, mixed))
+
+    @property
     def budgets(self) -> Floats:
         """The distinct budgets, ascending."""
         return np.unique(self.budget_flops[np.isfinite(self.budget_flops)])

@@ -21,7 +21,7 @@ def held_out(points: Points, form: Form, *, objective: Objective) -> HeldOut | N
     level = budgets[-1] if len(budgets) else np.quantile(points.flops, 0.9)
     measure = points.budget_flops if len(budgets) else points.flops
     train, test = points.where(~(measure >= level)), points.where(measure >= level)
-    loss, n_opt = _held_out_minimum(points)
+    loss, n_opt = _held_out_minimum(points.alike)
     enough = len(train) > len(form.parameters)
     return HeldOut(
         flops=float(level),

@@ -86,6 +86,8 @@ def allocation_figures(law: ScalingLaw, *, plan_flops: float | None) -> list[Fig
     planned = [plan_flops] if plan_flops else []
     grid = np.geomspace(least / MARGIN, max(greatest, *planned, 0.0) * MARGIN, GRID).tolist()
     drawn, listed, minima = _optima(law, grid), _optima(law, [least, greatest, *planned]), _minima(law)
+    if not drawn:
+        return []  # the form has no optimum
     return [
         Figure(
             anchor=quantity.anchor,
