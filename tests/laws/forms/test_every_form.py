@@ -6,13 +6,23 @@ import numpy as np
 import pytest
 
 from planted_forms import SPANS, is_free, log_loss, planted_runs, planted_theta, some_variables
-from smelt.laws.fit import fit
+from smelt.laws.bfgs import minimise
+from smelt.laws.fit import Fit, fit
 from smelt.laws.forms import FORMS, Form
+from smelt.laws.objective import DELTA
+from smelt.laws.points import Observations
 
 EVERY = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
 STARTS = 400
 """From so many a form must find what was planted: Chinchilla's grid of 4,500 would take as long as all others."""
 SPLITTING = [form for form in FORMS.values() if {"N", "D"} <= set(form.variables)]
+
+
+def fit_from_few(form: Form, seen: Observations, monkeypatch: pytest.MonkeyPatch) -> Fit:
+    """The fit from an even choice of the form's starts."""
+    starts = form.starts(seen.x(form), np.log(seen.loss))
+    monkeypatch.setattr(form, "starts", lambda *_: starts[:: max(len(starts) // STARTS, 1)])
+    return fit(form, seen)
 
 
 @EVERY
@@ -74,13 +84,25 @@ def test_shifting_changes_the_parameters_and_not_the_law(form: Form) -> None:
 @EVERY
 def test_parameters_planted_without_noise_are_found(form: Form, monkeypatch: pytest.MonkeyPatch) -> None:
     theta, seen = planted_runs(form)
-    starts = form.starts(seen.x(form), np.log(seen.loss))
-    monkeypatch.setattr(form, "starts", lambda *_: starts[:: max(len(starts) // STARTS, 1)])
-    found = fit(form, seen)
+    found = fit_from_few(form, seen, monkeypatch)
     np.testing.assert_allclose(found.form.loss(found.theta, seen.variables), seen.loss, rtol=1e-5)
     planted, recovered = form.named(theta), form.named(found.theta)
     for name in form.judged:
         assert float(recovered[name]) == pytest.approx(float(planted[name]), rel=0.01), name
+
+
+@EVERY
+def test_no_other_start_ends_lower(form: Form, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five hundred starts scattered about the form's own, and the truth."""
+    theta, seen = planted_runs(form, noise=0.01)
+    found, x = fit_from_few(form, seen, monkeypatch), seen.x(form)
+    generator, centre = np.random.default_rng(3), form.centre(x)
+    chosen = form.starts(x, np.log(seen.loss))
+    chosen = chosen[generator.integers(len(chosen), size=500)]
+    width = np.where(is_free(form), np.where(np.abs(chosen) < 1, 0.5 * np.abs(chosen), 0.7), 0.0)
+    others = form.shift(np.vstack([chosen + width * generator.standard_normal(chosen.shape), theta]), centre)
+    _, reached = minimise(form, others, x - centre, np.log(seen.loss), weights=np.ones((1, len(seen))), delta=DELTA)
+    assert found.objective <= np.nanmin(reached) * (1 + 1e-6)
 
 
 @pytest.mark.parametrize("form", [form for form in FORMS.values() if form.fixed], ids=lambda form: form.name)
