@@ -34,7 +34,7 @@ from smelt.laws.validate import agreement, held_out
 RUNS_A_PARAMETER = 2
 """Fewer, and a parametric fit is not trusted whatever its bootstrap says: assumption, not studied."""
 EFFECT = 1e-6
-"""Of a parameter on ln L: below, a change of it by 1 changes no loss by more than a millionth."""
+"""A parameter that, moved by 1 (a size: by a factor of e), changes no loss by more than a millionth, has none."""
 MINIMA = 3
 """Usable minima from which the line through them is trusted: two leave it no degree of freedom."""
 
@@ -183,10 +183,11 @@ def _is_loose(estimate: Estimate) -> bool:
 
 def _without_effect(found: Fit, seen: Observations) -> set[str]:
     """Parameters on which no run's loss depends where the fit ended: they could be anything from there on."""
-    values, gradient = np.empty(len(seen)), np.empty((len(seen), len(found.theta)))
-    found.form.log_loss(found.theta, seen.x(found.form), values, gradient)
-    flat = np.abs(gradient).max(axis=0) < EFFECT
-    return {name.removeprefix("ln_") for name, is_flat in zip(found.form.parameters, flat, strict=True) if is_flat}
+    form, moved = found.form, found.theta + np.eye(len(found.theta))
+    with np.errstate(all="ignore"):  # an exponent moved by 1 may well overflow
+        change = np.log(form.loss(moved[:, None, :], seen.variables) / form.loss(found.theta, seen.variables))
+    flat = np.abs(change).max(axis=1) < EFFECT
+    return {name.removeprefix("ln_") for name, is_flat in zip(form.parameters, flat, strict=True) if is_flat}
 
 
 def _exponents(a: Floats | float, draws: Floats) -> dict[str, Estimate]:

@@ -57,7 +57,10 @@ class _LogLoss(Protocol):
 
 
 def _kernel(first_free: int) -> _LogLoss:
-    """The form's `log_loss` with zero for the gradient of the parameters before `first_free`."""
+    """The form's `log_loss` with zero for the gradient of the parameters before `first_free`.
+
+    Made rather than called: the fitter compiles one function, and a kernel cannot call another.
+    """
 
     def repeated_log_loss(theta: Floats, x: Floats, log_loss: Floats, jacobian: Floats) -> None:
         """ln L, with its gradient; x is ln N, ln D, ln U."""
@@ -170,14 +173,14 @@ class RepeatedData(Form):
         log_u = np.log((held or {}).get("U", np.inf))
         fitting = self.fitting_log_n(theta, log_u)
 
-        def size_is_worth_more(log_n: Floats) -> Floats:
+        def advantage_of_size(log_n: Floats) -> Floats:
             size, by_size = _effective(log_n, fitting, ln_r_n)
             data, by_data = _effective(log_nd - log_n, log_u, ln_r_d)
             saved_by_size = ln_alpha + ln_a - np.exp(ln_alpha) * size + by_size
             return saved_by_size - (ln_beta + ln_b - np.exp(ln_beta) * data + by_data)
 
         shape = np.broadcast_shapes(theta.shape[:-1], np.shape(log_nd), np.shape(log_u))
-        return _root(size_is_worth_more, np.broadcast_to(np.asarray(log_nd, dtype=np.float64), shape))
+        return _root(advantage_of_size, np.broadcast_to(np.asarray(log_nd, dtype=np.float64), shape))
 
 
 class RepeatedOnly(RepeatedData):
@@ -196,7 +199,7 @@ class RepeatedOnly(RepeatedData):
         self.base = self.theta({**C4, **(base or {})})[:5]
 
     def starts(self, x: Floats, log_loss: Floats) -> Floats:
-        """R_D* and R_N* from 1 to 200: kinks make several optima, and the published one is not the best of them."""
+        """R_D* and R_N* from 1 to 200: there are several optima, and the published one is not the best of them."""
         logs = np.log(np.geomspace(1, 200, 7))
         return np.array([(*self.base, r_d, r_n) for r_d, r_n in itertools.product(logs, logs)])
 
