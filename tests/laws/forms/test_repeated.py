@@ -135,7 +135,7 @@ def test_the_optimum_is_the_least_of_a_fine_grid() -> None:
     generator = np.random.default_rng(0)
     grid = np.linspace(10, 40, 20_001)
     for _ in range(40):
-        theta = PUBLISHED + generator.uniform(-0.7, 0.7, 7)
+        theta = PUBLISHED + generator.uniform(-0.7, 0.7, 7) * (1, 1, 1, 0.3, 0.3, 1, 1)
         unique, log_nd = np.exp(generator.uniform(18, 28)), generator.uniform(38, 52)
         losses = FORM.loss(theta, {"N": np.exp(grid), "D": np.exp(log_nd - grid), "U": unique})
         found = float(FORM.optimal_log_n(theta, log_nd, {"U": unique}))
@@ -150,6 +150,8 @@ def test_an_optimum_is_found_even_where_nothing_more_helps() -> None:
     assert np.all(np.isfinite(optima))
     assert 0 < optima[1] - optima[0] < np.log(1e3)
     assert np.isnan(FORM.optimal_log_n(np.full(7, np.nan), 40.0, held))
+    for exponent in (-0.1, 0.0):
+        assert np.isnan(FORM.optimal_log_n(FORM.theta({**C4, "alpha": exponent}), 40.0, held))
 
 
 def test_constants_of_other_data_can_be_held_instead() -> None:

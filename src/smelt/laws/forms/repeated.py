@@ -38,6 +38,8 @@ C4 = {
 
 LARGEST_LOG_EXCESS = 300.0
 """N over U_N, or D over U, stops here: all that repeats can give is had long before, and e^300 times 0 is still 0."""
+LEAST_EXPONENT = 1e-3
+"""U_N is that of alpha and beta no less than this: where more of one would not help, nothing is compute-optimal."""
 LARGEST_LOG_R = 50.0
 """R* between e^-50, where nothing but the first epoch counts, and e^50, where all do."""
 
@@ -64,7 +66,8 @@ def _kernel(first_free: int) -> _LogLoss:
 
     def repeated_log_loss(theta: Floats, x: Floats, log_loss: Floats, jacobian: Floats) -> None:
         """ln L, with its gradient; x is ln N, ln D, ln U."""
-        ln_a, ln_b, ln_e, alpha, beta = theta[0], theta[1], theta[2], math.exp(theta[3]), math.exp(theta[4])
+        ln_a, ln_b, ln_e, alpha, beta = theta[0], theta[1], theta[2], theta[3], theta[4]
+        alpha_u, beta_u = max(alpha, LEAST_EXPONENT), max(beta, LEAST_EXPONENT)  # as U_N has them
         r_d = math.exp(min(max(theta[5], -LARGEST_LOG_R), LARGEST_LOG_R))
         r_n = math.exp(min(max(theta[6], -LARGEST_LOG_R), LARGEST_LOG_R))
         for i in range(x.shape[0]):
@@ -76,7 +79,7 @@ def _kernel(first_free: int) -> _LogLoss:
             data_log = log_u + math.log(worth)
             data_by_r = r_d * (-math.expm1(-q) - q * math.exp(-q)) / worth
             # size: the same about U_N, which itself moves with A, B, alpha and beta
-            log_fitting = (theta[3] + ln_a - theta[4] - ln_b + beta * log_u) / alpha
+            log_fitting = (math.log(alpha_u / beta_u) + ln_a - ln_b + beta_u * log_u) / alpha_u
             log_base = min(x[i, 0], log_fitting)
             times = math.exp(min(x[i, 0] - log_base, LARGEST_LOG_EXCESS))
             q = (times - 1.0) / r_n
@@ -91,13 +94,17 @@ def _kernel(first_free: int) -> _LogLoss:
             exp_floor = math.exp(ln_e - largest)
             total = exp_size + exp_data + exp_floor
             size_share, data_share = exp_size / total, exp_data / total
-            pull = size_share * size_by_fitting  # of ln U_N on ln L, over -alpha
+            pull = alpha / alpha_u * size_share * size_by_fitting  # of ln U_N on ln L, times -1/alpha_u
             log_loss[i] = largest + math.log(total)
             jacobian[i, 0] = size_share - pull
             jacobian[i, 1] = data_share + pull
             jacobian[i, 2] = exp_floor / total
-            jacobian[i, 3] = -size_share * alpha * size_log - pull * (1.0 - alpha * log_fitting)
-            jacobian[i, 4] = -data_share * beta * data_log - pull * (beta * log_u - 1.0)
+            jacobian[i, 3] = -size_share * size_log
+            jacobian[i, 4] = -data_share * data_log
+            if alpha > LEAST_EXPONENT:
+                jacobian[i, 3] -= pull * (1.0 / alpha - log_fitting)
+            if beta > LEAST_EXPONENT:
+                jacobian[i, 4] -= pull * (log_u - 1.0 / beta)
             jacobian[i, 5] = -data_share * beta * data_by_r
             jacobian[i, 6] = -size_share * alpha * size_by_r
             jacobian[i, :first_free] = 0.0
@@ -109,7 +116,7 @@ class RepeatedData(Form):
     """L = E + A/N'^alpha + B/D'^beta of effective parameters and effective data.
 
     Muennighoff et al. 2023, "Scaling data-constrained language models", section 3. All but the gradient is vectors:
-    theta (..., 7). The exponents are held as logarithms: U_N needs both positive.
+    theta (..., 7).
     """
 
     name = "repeated"
@@ -120,7 +127,7 @@ class RepeatedData(Form):
         "many epochs is beyond it; it takes repeats as whole epochs over one set of tokens."
     )
     variables = ("N", "D", "U")
-    parameters = ("ln_A", "ln_B", "ln_E", "ln_alpha", "ln_beta", "ln_R_D*", "ln_R_N*")
+    parameters = ("ln_A", "ln_B", "ln_E", "alpha", "beta", "ln_R_D*", "ln_R_N*")
     judged = ("E", "alpha", "beta", "R_D*", "R_N*")
     log_loss = staticmethod(_kernel(0))
 
@@ -129,7 +136,7 @@ class RepeatedData(Form):
         (log_n, log_d, _), exponents = x.mean(axis=0), (0.2, 0.5)
         return np.array(
             [
-                (size + a * log_n, data + b * log_d, floor, math.log(a), math.log(b), math.log(r_d), math.log(r_n))
+                (size + a * log_n, data + b * log_d, floor, a, b, math.log(r_d), math.log(r_n))
                 for (floor, size, data), a, b, r_d, r_n in itertools.product(
                     typical_terms(log_loss), exponents, exponents, (5.0, 50.0), (2.0, 8.0)
                 )
@@ -144,40 +151,40 @@ class RepeatedData(Form):
     def shift(self, theta: Floats, by: Floats) -> Floats:
         """As Chinchilla's: U_N is in the unit of N, so only ln A and ln B move."""
         moved = np.array(theta, dtype=np.float64)
-        moved[..., 0] -= np.exp(moved[..., 3]) * by[0]
-        moved[..., 1] -= np.exp(moved[..., 4]) * by[1]
+        moved[..., 0] -= moved[..., 3] * by[0]
+        moved[..., 1] -= moved[..., 4] * by[1]
         return moved
 
     def loss(self, theta: Floats, variables: Variables) -> Floats:
         """E + A/N'^alpha + B/D'^beta; U beyond D, infinite even, is D: what was not seen does not count."""
-        ln_a, ln_b, ln_e, ln_alpha, ln_beta, ln_r_d, ln_r_n = np.moveaxis(theta, -1, 0)
+        ln_a, ln_b, ln_e, alpha, beta, ln_r_d, ln_r_n = np.moveaxis(theta, -1, 0)
         log_n, log_d, log_at_hand = (np.log(variables[name]) for name in self.variables)
         log_u = np.minimum(log_d, log_at_hand)
         size, _ = _effective(log_n, self.fitting_log_n(theta, log_u), ln_r_n)
         data, _ = _effective(log_d, log_u, ln_r_d)
         with np.errstate(over="ignore"):  # a resample that ran away predicts an infinite loss
-            return np.exp(ln_e) + np.exp(ln_a - np.exp(ln_alpha) * size) + np.exp(ln_b - np.exp(ln_beta) * data)
+            return np.exp(ln_e) + np.exp(ln_a - alpha * size) + np.exp(ln_b - beta * data)
 
     def fitting_log_n(self, theta: Floats, log_u: Floats | float) -> Floats:
         """ln U_N: of the parameters that are compute-optimal for U fresh tokens (their section 3)."""
-        ln_a, ln_b, _, ln_alpha, ln_beta, _, _ = np.moveaxis(theta, -1, 0)
-        with np.errstate(over="ignore"):
-            return (ln_alpha + ln_a - ln_beta - ln_b + np.exp(ln_beta) * log_u) / np.exp(ln_alpha)
+        ln_a, ln_b = theta[..., 0], theta[..., 1]
+        alpha, beta = (np.maximum(theta[..., i], LEAST_EXPONENT) for i in (3, 4))
+        return (np.log(alpha / beta) + ln_a - ln_b + beta * log_u) / alpha
 
     def optimal_log_n(self, theta: Floats, log_nd: Floats | float, held: Variables | None = None) -> Floats:
         """Where what a little more size saves is what a little more data saves: by bisection, both being monotone.
 
-        Without U in `held`, that of data without end: Chinchilla's.
+        Without U in `held`, that of data without end: Chinchilla's. NaN where an exponent is not positive.
         """
-        ln_a, ln_b, _, ln_alpha, ln_beta, ln_r_d, ln_r_n = np.moveaxis(theta, -1, 0)
+        ln_a, ln_b, _, alpha, beta, ln_r_d, ln_r_n = np.moveaxis(theta, -1, 0)
         log_u = np.log((held or {}).get("U", np.inf))
         fitting = self.fitting_log_n(theta, log_u)
 
         def advantage_of_size(log_n: Floats) -> Floats:
             size, by_size = _effective(log_n, fitting, ln_r_n)
             data, by_data = _effective(log_nd - log_n, log_u, ln_r_d)
-            saved_by_size = ln_alpha + ln_a - np.exp(ln_alpha) * size + by_size
-            return saved_by_size - (ln_beta + ln_b - np.exp(ln_beta) * data + by_data)
+            with np.errstate(divide="ignore", invalid="ignore"):  # more of what does not help is worth nothing
+                return (np.log(alpha) + ln_a - alpha * size + by_size) - (np.log(beta) + ln_b - beta * data + by_data)
 
         shape = np.broadcast_shapes(theta.shape[:-1], np.shape(log_nd), np.shape(log_u))
         return _root(advantage_of_size, np.broadcast_to(np.asarray(log_nd, dtype=np.float64), shape))
@@ -221,14 +228,14 @@ HALVINGS = 60
 
 
 def _root(decreasing: Callable[[Floats], Floats], log_nd: Floats) -> Floats:
-    """The ln N at which a decreasing function is zero; NaN where it is not a number."""
+    """The ln N at which a decreasing function is zero; NaN where it is no finite number."""
     low, high = np.minimum(log_nd, 0) - BEYOND, np.maximum(log_nd, 0) + BEYOND
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         is_right = decreasing(middle) > 0
         low, high = np.where(is_right, middle, low), np.where(is_right, high, middle)
     found = (low + high) / 2
-    return np.where(np.isnan(decreasing(found)), np.nan, found)
+    return np.where(np.isfinite(decreasing(found)), found, np.nan)
 
 
 FORMS = (RepeatedData(), RepeatedOnly())
