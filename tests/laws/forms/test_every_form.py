@@ -53,6 +53,14 @@ def test_the_compiled_logarithm_is_the_formula(form: Form) -> None:
     np.testing.assert_allclose(form.loss(draws, point), [seen.loss[0]] * 2, rtol=1e-10)
 
 
+@pytest.mark.parametrize("form", [form for form in FORMS.values() if form.nonlinear], ids=lambda form: form.name)
+def test_the_basis_times_the_linear_parameters_is_the_loss(form: Form) -> None:
+    theta, seen = planted_runs(form)
+    is_linear = np.array([name not in form.nonlinear for name in form.parameters])
+    basis = form.basis(theta[~is_linear], seen.x(form))
+    np.testing.assert_allclose(basis @ np.exp(theta[is_linear]), seen.loss, rtol=1e-10)
+
+
 @EVERY
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_gradient_is_that_of_finite_differences(form: Form, seed: int) -> None:

@@ -58,6 +58,7 @@ class FineGrained(Form):
     variables = ("N", "D", "G")
     parameters = ("ln_a", "ln_g", "ln_b", "ln_c", "alpha", "beta", "gamma")
     judged = ("c", "alpha", "beta", "gamma")  # a, g and b follow their exponents
+    nonlinear = ("alpha", "beta", "gamma")
     log_loss = staticmethod(fine_grained_log_loss)
 
     def starts(self, x: Floats, log_loss: Floats) -> Floats:
@@ -91,6 +92,13 @@ class FineGrained(Form):
         moved[..., 1] -= moved[..., 4] * by[0] + moved[..., 6] * by[2]
         moved[..., 2] -= moved[..., 5] * by[1]
         return moved
+
+    def basis(self, nonlinear: Floats, x: Floats) -> Floats:
+        """N^-alpha, G^-gamma N^-alpha, D^-beta and one: what a, g, b and c multiply."""
+        alpha, beta, gamma = nonlinear
+        with np.errstate(over="ignore"):  # a search may look far out
+            size, data, grain = np.exp(-alpha * x[:, 0]), np.exp(-beta * x[:, 1]), np.exp(-gamma * x[:, 2])
+            return np.column_stack([size, size * grain, data, np.ones(len(x))])
 
     def loss(self, theta: Floats, variables: Variables) -> Floats:
         """c + (g/G^gamma + a)/N^alpha + b/D^beta."""

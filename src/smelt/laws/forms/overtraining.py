@@ -56,6 +56,7 @@ class OverTraining(Form):
     variables = ("N", "D")
     parameters = ("ln_a", "ln_b", "ln_E", "eta")
     judged = ("E", "eta")  # a and b follow the exponent
+    nonlinear = ("eta",)
     log_loss = staticmethod(over_training_log_loss)
 
     def starts(self, x: Floats, log_loss: Floats) -> Floats:
@@ -80,6 +81,11 @@ class OverTraining(Form):
         moved[..., 0] -= 2 * moved[..., 3] * by[0]
         moved[..., 1] -= 2 * moved[..., 3] * by[1]
         return moved
+
+    def basis(self, nonlinear: Floats, x: Floats) -> Floats:
+        """(C/M)^-eta, (C M)^-eta and one: what a, b and E multiply."""
+        with np.errstate(over="ignore"):  # a search may look far out
+            return np.column_stack([np.exp(-nonlinear[0] * (LN_6 + 2 * x)), np.ones(len(x))])
 
     def loss(self, theta: Floats, variables: Variables) -> Floats:
         """E + (a M^eta + b M^-eta) C^-eta."""
