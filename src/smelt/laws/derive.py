@@ -28,11 +28,13 @@ from smelt.laws.isoflop import Curve, Line, Minima
 from smelt.laws.law import LINE_COLUMNS, ScalingLaw, trusted_method
 from smelt.laws.objective import Objective
 from smelt.laws.overhead import Overhead
-from smelt.laws.points import COUNTING, Points
+from smelt.laws.points import COUNTING, Observations, Points
 from smelt.laws.validate import agreement, held_out
 
 RUNS_A_PARAMETER = 2
 """Fewer, and a parametric fit is not trusted whatever its bootstrap says: assumption, not studied."""
+EFFECT = 1e-6
+"""A parameter that, moved by 1 (a size: by a factor of e), changes no loss by more than a millionth, has none."""
 MINIMA = 3
 """Usable minima from which the line through them is trusted: two leave it no degree of freedom."""
 
@@ -54,7 +56,7 @@ def derive_law(runs: pl.DataFrame, settings: Settings | None = None) -> ScalingL
     Raises InputError where neither method can be applied.
     """
     settings = settings or Settings()
-    points, dropped = Points.from_frame(runs, other=_other(settings.form))
+    points, dropped = Points.from_frame(runs, other=settings.form.further)
     parametric, theta_draws = _parametric(points, settings)
     isoflop_findings, line_draws = _isoflop(points, settings)
     trusted = trusted_method(isoflop_findings, parametric)
@@ -79,11 +81,6 @@ def derive_law(runs: pl.DataFrame, settings: Settings | None = None) -> ScalingL
     return replace(law, findings=findings.model_copy(update=said))
 
 
-def _other(form: Form) -> tuple[str, ...]:
-    """The form's variables that not every run table has."""
-    return tuple(name for name in form.variables if name not in ("N", "D", "C"))
-
-
 def _parametric(points: Points, settings: Settings) -> tuple[Parametric | None, dict[str, Floats]]:
     form = settings.form
     if len(points) <= len(form.parameters):
@@ -92,7 +89,8 @@ def _parametric(points: Points, settings: Settings) -> tuple[Parametric | None, 
     found = fit(form, seen, objective=settings.objective)
     theta = bootstrap(found, seen, draws=settings.draws, seed=settings.seed, objective=settings.objective)
     params = _estimates(form.named(found.theta), form.named(theta))
-    loose = [name for name in form.judged if _is_loose(params[name])]
+    flat = _without_effect(found, seen)
+    loose = [name for name in form.judged if name in flat or _is_loose(params[name])]
     exponent, exponent_draws = _slope(form, found.theta), _slope(form, theta)
     return Parametric(
         form=form.name,
@@ -113,7 +111,7 @@ def _parametric(points: Points, settings: Settings) -> tuple[Parametric | None, 
 
 
 def _isoflop(points: Points, settings: Settings) -> tuple[IsoFlop | None, dict[str, Floats]]:
-    curves = isoflop.fit_curves(points, draws=settings.draws, seed=settings.seed)
+    curves = isoflop.fit_curves(points.alike, draws=settings.draws, seed=settings.seed)
     if not curves:
         return None, {}
     usable = tuple(curve for curve in curves if curve.usable)
@@ -142,6 +140,7 @@ def _data(runs: pl.DataFrame, points: Points, dropped: dict[str, str]) -> Data:
         overhead=[(float(n), float(ratio)) for n, ratio in zip(overhead.n_params, overhead.ratio, strict=True)],
         epochs=Span.of(epochs) if len(epochs) else None,
         unique_tokens=_median_ratio(runs, "n_tokens", "epochs"),
+        typical=points.typical,
         bpb_per_nat=_median_ratio(runs, "bpb", "loss_nats"),
     )
 
@@ -180,6 +179,15 @@ def _is_loose(estimate: Estimate) -> bool:
         return True
     low, high = estimate.ci95
     return high - low > abs(estimate.value)
+
+
+def _without_effect(found: Fit, seen: Observations) -> set[str]:
+    """Parameters on which no run's loss depends where the fit ended: they could be anything from there on."""
+    form, moved = found.form, found.theta + np.eye(len(found.theta))
+    with np.errstate(all="ignore"):  # an exponent moved by 1 may well overflow
+        change = np.log(form.loss(moved[:, None, :], seen.variables) / form.loss(found.theta, seen.variables))
+    flat = np.abs(change).max(axis=1) < EFFECT
+    return {name.removeprefix("ln_") for name, is_flat in zip(form.parameters, flat, strict=True) if is_flat}
 
 
 def _exponents(a: Floats | float, draws: Floats) -> dict[str, Estimate]:

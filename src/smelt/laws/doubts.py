@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from smelt.laws.findings import METHOD_NAMES, BudgetMinimum, Data, Findings, IsoFlop, Parametric
+from smelt.laws.forms import FORMS
 from smelt.units import format_count
 
 FEW_BUDGETS = 4
@@ -30,6 +31,7 @@ def doubts(findings: Findings) -> list[str]:
         *_about_agreement(findings),
         *(_about_isoflop(findings.isoflop) if findings.isoflop else _without_budgets()),
         *(_about_parametric(findings.parametric, findings) if findings.parametric else _without_form(findings)),
+        *_about_form(findings.parametric),
         *_about_data(findings),
     ]
 
@@ -95,12 +97,22 @@ def _about_parametric(parametric: Parametric, findings: Findings) -> Iterator[st
         yield f"Only {parametric.at_optimum:.1%} of {parametric.n_starts} starts reached the optimum of the fit."
 
 
+def _about_form(parametric: Parametric | None) -> Iterator[str]:
+    if parametric is None or {"N", "D"} <= set(FORMS[parametric.form].variables):
+        return
+    yield (
+        f"{parametric.formula} does not say what a larger model and what more data are each worth: it predicts, and "
+        "has no optimal split of a budget."
+    )
+
+
 def _about_data(findings: Findings) -> Iterator[str]:
     data = findings.data
     if data.dropped:
         reasons = "; ".join(f"{run}: {reason}" for run, reason in sorted(data.dropped.items())[:3])
         yield f"{len(data.dropped)} of {data.n_runs} runs were left out ({reasons})."
-    if data.epochs is not None and data.epochs.greatest > MANY_EPOCHS:
+    counts_repeats = findings.parametric is not None and "U" in FORMS[findings.parametric.form].variables
+    if data.epochs is not None and data.epochs.greatest > MANY_EPOCHS and not counts_repeats:
         yield (
             f"Some runs saw their data {data.epochs.greatest:.2g} times: beyond {MANY_EPOCHS} epochs a token is worth "
             "less than a fresh one, and the law counts it in full."
@@ -108,7 +120,7 @@ def _about_data(findings: Findings) -> Iterator[str]:
 
 
 def _without_budgets() -> Iterator[str]:
-    yield "No budget has three sizes: the optimum rests on the parametric form alone."
+    yield "No budget has three sizes that are alike in all else: the optimum rests on the parametric form alone."
 
 
 def _without_form(findings: Findings) -> Iterator[str]:
@@ -162,6 +174,8 @@ def _loose_range(parametric: Parametric, name: str) -> str:
     ends = parametric.params[name].ci95
     if ends is None:
         return "anywhere"
+    if ends[1] - ends[0] <= abs(parametric.params[name].value):
+        return f"without effect where the fit left it, at {parametric.params[name].value:.2g}"
     low = f"{ends[0]:.2g}" if abs(ends[0]) > 1e-3 else "0"  # a floor of 1e-12 nats is none
     return f"anywhere from {low} to {ends[1]:.2g}"
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from smelt.laws.forms import Floats
 from smelt.units import format_count
@@ -121,6 +121,8 @@ class Data(Record):
     epochs: Span | None
     unique_tokens: float | None
     """Tokens of training data at hand: n_tokens / epochs, where the table has epochs."""
+    typical: dict[str, float] = Field(default_factory=dict)
+    """Medians of what else the form depends on, by column: where its optima are drawn and compared."""
     bpb_per_nat: float | None
     """Bits per byte of a loss of one nat per token: 1 / (ln 2 x bytes per token); where the table has bpb."""
 

@@ -7,6 +7,7 @@ with intervals, needs no store, and goes to and from a folder or JSON. `Law` is 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +20,7 @@ from smelt.core.artifact import Artifact
 from smelt.core.shards import write_json, write_whole
 from smelt.errors import InputError
 from smelt.laws.findings import Findings, Interval, IsoFlop, Method, Parametric
-from smelt.laws.forms import FORMS, Floats, Form
+from smelt.laws.forms import COLUMNS, FORMS, Floats, Form
 from smelt.laws.overhead import Overhead
 
 LAW_FILE = "law.json"
@@ -83,23 +84,39 @@ class ScalingLaw:
         """Mean relative error of the loss of the largest runs, by the parametric form fitted to all others."""
         return self.findings.held_out.parametric if self.findings.held_out else None
 
-    def predict(self, *, n_params: float, n_tokens: float) -> Interval:
+    def predict(self, *, n_params: float | None = None, n_tokens: float | None = None, **others: float) -> Interval:
         """Loss in nats per token of `n_params` trained on `n_tokens`, by the parametric form.
 
-        The interval is that of the law's parameters, not the spread of single runs about it.
+        `others` are the form's further variables by their columns, such as `unique_tokens` or `experts`, or `flops`.
+        InputError names what is missing. The interval is that of the law's parameters, not the spread of single runs
+        about it.
         """
         fitted = self.findings.parametric
         if fitted is None:
             raise InputError(where="the law", what="has no parametric fit to predict with", do="fit more runs")
         form, theta, draws = self._parametric(fitted)
-        size = float(self.overhead.size(n_params))
-        variables = {"N": size, "D": n_tokens, "C": 6 * size * n_tokens}
+        size = None if n_params is None else float(self.overhead.size(n_params))
+        variables = _read(others, (*form.further, "C"), form)
+        variables |= {name: value for name, value in (("N", size), ("D", n_tokens)) if value is not None}
+        if {"N", "D"} <= set(variables):
+            variables.setdefault("C", 6 * variables["N"] * variables["D"])
+        _require(form.variables, variables, form)
         return Interval.of(float(form.loss(theta, variables)), form.loss(draws, variables))
 
-    def optimum(self, flops: float) -> dict[Method, Optimum]:
-        """The compute-optimal N and D of a budget and the loss there, by each method that can say."""
-        optima = (self._isoflop_optimum(flops), self._parametric_optimum(flops))
+    def optimum(self, flops: float, **held: float) -> dict[Method, Optimum]:
+        """The compute-optimal N and D of a budget and the loss there, by each method that can say.
+
+        `held` are the form's further variables by their columns, such as `unique_tokens=25e9`; InputError names those
+        that are missing. A form without N and D has no optimum.
+        """
+        optima = (self._isoflop_optimum(flops), self._parametric_optimum(flops, held))
         return {optimum.method: optimum for optimum in optima if optimum is not None}
+
+    @property
+    def further(self) -> tuple[str, ...]:
+        """Columns of what else the form depends on: what `predict` and `optimum` must be told."""
+        fitted = self.findings.parametric
+        return tuple(COLUMNS.get(name, name) for name in FORMS[fitted.form].further) if fitted else ()
 
     @property
     def overhead(self) -> Overhead:
@@ -143,19 +160,25 @@ class ScalingLaw:
             loss_nats=Interval.of_log(log_loss, lines[:, 2] + lines[:, 3] * log_flops),
         )
 
-    def _parametric_optimum(self, flops: float) -> Optimum | None:
-        """By the form's closed form, with C = 6ND."""
+    def _parametric_optimum(self, flops: float, held: Mapping[str, float]) -> Optimum | None:
+        """By the form's closed form or numerically, with C = 6ND."""
         fitted = self.findings.parametric
         if fitted is None:
             return None
         form, theta, draws = self._parametric(fitted)
+        variables = _read(held, form.further, form)
+        if not {"N", "D"} <= set(form.variables):
+            return None
+        _require(form.further, variables, form)
         log_nd = math.log(flops / 6)
-        log_n, log_n_draws = float(form.optimal_log_n(theta, log_nd)), form.optimal_log_n(draws, log_nd)
+        log_n = float(form.optimal_log_n(theta, log_nd, variables))
+        log_n_draws = form.optimal_log_n(draws, log_nd, variables)
         if not np.isfinite(log_n):
             return None  # an exponent that is not positive: more of it would never help
+        variables |= {"C": flops}
         with np.errstate(all="ignore"):  # resamples that ran away have optima at 0 or infinity
-            loss = form.loss(theta, {"N": np.exp(log_n), "D": np.exp(log_nd - log_n)})
-            loss_draws = form.loss(draws, {"N": np.exp(log_n_draws), "D": np.exp(log_nd - log_n_draws)})
+            loss = form.loss(theta, {**variables, "N": np.exp(log_n), "D": np.exp(log_nd - log_n)})
+            loss_draws = form.loss(draws, {**variables, "N": np.exp(log_n_draws), "D": np.exp(log_nd - log_n_draws)})
         return Optimum(
             method="parametric",
             flops=flops,
@@ -183,6 +206,35 @@ class ScalingLaw:
         return self.draws.select(names).to_numpy()
 
 
+def _read(given: Mapping[str, float], allowed: tuple[str, ...], form: Form) -> dict[str, float]:
+    """Values by the form's names of those given by column; InputError where it has no such variable."""
+    names = {COLUMNS.get(name, name): name for name in allowed}
+    unknown = [column for column in given if column not in names]
+    if unknown:
+        raise InputError(
+            where="the law",
+            what=f"is of the form {form.name}, which does not depend on {', '.join(unknown)}",
+            expected=_columns_of(form),
+        )
+    return {names[column]: value for column, value in given.items()}
+
+
+def _require(needed: tuple[str, ...], variables: Mapping[str, float], form: Form) -> None:
+    """InputError where a value of a variable that is `needed` is missing."""
+    missing = [COLUMNS.get(name, name) for name in needed if name not in variables]
+    if missing:
+        raise InputError(
+            where="the law",
+            what=f"is of the form {form.name} and must be told {' and '.join(missing)}",
+            expected=_columns_of(form),
+            do=f"give {', '.join(f'{column}=...' for column in missing)}",
+        )
+
+
+def _columns_of(form: Form) -> str:
+    return ", ".join(COLUMNS.get(name, name) for name in form.variables)
+
+
 class Law(Artifact):
     """A fitted law in the store: law.json (`Findings` says what is in it) and draws.parquet."""
 
@@ -203,13 +255,13 @@ class Law(Artifact):
         """What to doubt, in plain words."""
         return self.value.warnings
 
-    def predict(self, *, n_params: float, n_tokens: float) -> Interval:
+    def predict(self, *, n_params: float | None = None, n_tokens: float | None = None, **others: float) -> Interval:
         """See `ScalingLaw.predict`."""
-        return self.value.predict(n_params=n_params, n_tokens=n_tokens)
+        return self.value.predict(n_params=n_params, n_tokens=n_tokens, **others)
 
-    def optimum(self, flops: float) -> dict[Method, Optimum]:
+    def optimum(self, flops: float, **held: float) -> dict[Method, Optimum]:
         """See `ScalingLaw.optimum`."""
-        return self.value.optimum(flops)
+        return self.value.optimum(flops, **held)
 
     def held_out_error(self) -> float | None:
         """See `ScalingLaw.held_out_error`."""

@@ -80,9 +80,11 @@ class Points:
         """The usable runs of a table, and why each of the others was dropped, by run.
 
         Needs the columns n_params, n_tokens and loss_nats, and those behind the variables in `other`; takes run, flops
-        (else 6ND) and budget_flops where there are such. Raises InputError where a column is missing or nothing is
-        left.
+        (else 6ND) and budget_flops where there are such; unique_tokens may come as epochs. Raises InputError where a
+        column is missing or nothing is left.
         """
+        if "unique_tokens" not in runs.columns and {"n_tokens", "epochs"} <= set(runs.columns):
+            runs = runs.with_columns(unique_tokens=pl.col("n_tokens") / pl.col("epochs"))
         needed = {name: COLUMNS.get(name, name) for name in other}
         missing = [name for name in (*REQUIRED, *needed.values()) if name not in runs.columns]
         if missing:
@@ -125,6 +127,21 @@ class Points:
         """Its variables and losses, for a form to be fitted to."""
         variables = {**self.other, "N": self.size, "D": self.n_tokens, "C": self.flops}
         return Observations(run=self.run, variables=variables, loss=self.loss_nats)
+
+    @property
+    def typical(self) -> dict[str, float]:
+        """The medians of its other variables, by column."""
+        return {COLUMNS.get(name, name): float(np.median(values)) for name, values in self.other.items()}
+
+    @property
+    def alike(self) -> Self:
+        """Without the budgets whose runs differ in its other variables: a parabola through them would mix laws."""
+        mixed = [
+            budget
+            for budget in self.budgets
+            if any(np.ptp(values[self.budget_flops == budget]) > 0 for values in self.other.values())
+        ]
+        return self.where(~np.isin(self.budget_flops, mixed))
 
     @property
     def budgets(self) -> Floats:

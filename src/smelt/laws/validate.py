@@ -21,7 +21,7 @@ def held_out(points: Points, form: Form, *, objective: Objective) -> HeldOut | N
     level = budgets[-1] if len(budgets) else np.quantile(points.flops, 0.9)
     measure = points.budget_flops if len(budgets) else points.flops
     train, test = points.where(~(measure >= level)), points.where(measure >= level)
-    loss, n_opt = _held_out_minimum(points)
+    loss, n_opt = _held_out_minimum(points.alike)
     enough = len(train) > len(form.parameters)
     return HeldOut(
         flops=float(level),
@@ -51,7 +51,7 @@ def _held_out_minimum(points: Points) -> tuple[float | None, float | None]:
 def agreement(law: ScalingLaw, points: Points) -> Agreement | None:
     """The two methods at the largest budget of the runs; None with one method."""
     flops = float(points.budgets[-1] if len(points.budgets) else points.flops.max())
-    optima = law.optimum(flops)
+    optima = law.optimum(flops, **points.typical)
     findings = law.findings
     if len(optima) < 2 or findings.isoflop is None or findings.parametric is None:
         return None

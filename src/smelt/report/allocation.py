@@ -73,7 +73,8 @@ QUANTITIES = (
 
 def allocation_keys(law: ScalingLaw, *, plan_flops: float | None) -> list[Key]:
     """The legend that the three figures share."""
-    methods = law.optimum(law.findings.data.flops.greatest)
+    data = law.findings.data
+    methods = law.optimum(data.flops.greatest, **data.typical)
     keys = [Key(METHOD_COLORS[method][0], f"{METHOD_NAMES[method]}, with 95% band", "line") for method in methods]
     minima = [Key("@ink", "minima of the IsoFLOP curves")] if _minima(law) else []
     return [*keys, *minima, *([Key("@muted", "the plan's budget", "line")] if plan_flops else [])]
@@ -85,6 +86,8 @@ def allocation_figures(law: ScalingLaw, *, plan_flops: float | None) -> list[Fig
     planned = [plan_flops] if plan_flops else []
     grid = np.geomspace(least / MARGIN, max(greatest, *planned, 0.0) * MARGIN, GRID).tolist()
     drawn, listed, minima = _optima(law, grid), _optima(law, [least, greatest, *planned]), _minima(law)
+    if not drawn:
+        return []  # the form has no optimum
     return [
         Figure(
             anchor=quantity.anchor,
@@ -104,7 +107,7 @@ def allocation_figures(law: ScalingLaw, *, plan_flops: float | None) -> list[Fig
 def _optima(law: ScalingLaw, budgets: Iterable[float]) -> Optima:
     found: Optima = {}
     for flops in budgets:
-        for method, optimum in law.optimum(flops).items():
+        for method, optimum in law.optimum(flops, **law.findings.data.typical).items():
             found.setdefault(method, []).append(optimum)
     return found
 
