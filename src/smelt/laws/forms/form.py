@@ -41,6 +41,9 @@ class Form(ABC):
     """Names of theta's P entries; `ln_A` is the logarithm of the formula's A."""
     judged: tuple[str, ...] = ()
     """Which of the `named` parameters the runs must identify for the fit to be of use."""
+    nonlinear: tuple[str, ...] = ()
+    """The parameters that, once given, leave L linear in the others (in A, where that is held as ln_A); see `basis`.
+    Empty for a form that is not linear in any: it is fitted to squared errors like to any others."""
 
     @staticmethod
     @abstractmethod
@@ -67,8 +70,15 @@ class Form(ABC):
         return np.zeros(x.shape[1])
 
     def shift(self, theta: Floats, by: Floats) -> Floats:
-        """`theta` (..., P) for the same law said in x - `by`."""
+        """`theta` (..., P) for the same law said in x - `by`: linear in theta."""
         return np.array(theta, dtype=np.float64)
+
+    def basis(self, nonlinear: Floats, x: Floats) -> Floats:
+        """Terms (runs, linear parameters) with L = basis @ linear parameters, for the values of `nonlinear` and x.
+
+        In the order of `parameters`. Asked of forms that name `nonlinear` parameters only.
+        """
+        raise NotImplementedError(f"{self.name} names nonlinear parameters and has no basis")
 
     def named(self, theta: Floats) -> dict[str, Floats]:
         """The parameters as the formula names them, A and not ln A; `theta` (..., P)."""
