@@ -69,13 +69,11 @@ class Problem:
         gradient = self._gradient(parameter)
         return gradient / np.linalg.norm(gradient)
 
-    def moved(self, theta: Floats, parameter: int, value: Floats) -> Floats:
-        """`theta` (problems, P) moved to where the parameter is `value` (problems), by the shortest way."""
+    def moved(self, theta: Floats, parameter: int, value: float) -> Floats:
+        """`theta` (P,) moved to where the parameter is `value`, by the shortest way for the solver."""
         gradient = self._gradient(parameter)
-        by = (value - theta[:, parameter])[:, None] * gradient / (gradient @ gradient)
-        found = self.form.shift(self.form.shift(theta, self.centre) + by, -self.centre)
-        found[:, parameter] = value  # to the last digit
-        return found
+        by = (value - theta[parameter]) * gradient / (gradient @ gradient)
+        return self.form.shift(self.form.shift(theta, self.centre) + by, -self.centre)
 
     def _gradient(self, parameter: int) -> Floats:
         """The parameter's derivatives by the solver's: `Form.shift` is linear in theta."""
