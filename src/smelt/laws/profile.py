@@ -19,7 +19,8 @@ is chi-squared too (Schrader & Hettmansperger 1980, "Robust analysis of variance
 criterion"; Heritier & Ronchetti 1994). Squared errors give 2 sigma^2, which is the usual F test; least absolute
 deviations give 1 / 2f(0), that of Koenker & Machado 1999. E psi' is the mean slope of psi over a window about each
 residual, for at small deltas hardly any residual lies where psi is not flat; c counts n - P degrees of freedom, and t
-has as many.
+has as many. All of this takes the residuals for equally noisy, which those of ln L are more nearly than those of L; a
+bootstrap does not, and where the two differ much the runs differ in noise or a few of them decide.
 """
 
 from __future__ import annotations
@@ -187,7 +188,8 @@ class _Walk:
         starts = [self._starts(side, value) for side, value in zip(sides, values, strict=True)]
         held = np.repeat(self.held[[side.parameter for side in sides]], [len(some) for some in starts], axis=0)
         thetas, reached = self.problem.solve(np.concatenate(starts), held=held)
-        rises = 2 * (np.nan_to_num(reached, nan=np.inf) - self.found.objective) / self.scale
+        with np.errstate(over="ignore"):  # a start far out stays there
+            rises = 2 * (np.nan_to_num(reached, nan=np.inf) - self.found.objective) / self.scale
         cuts = np.cumsum([len(some) for some in starts])[:-1]
         pairs = zip(np.split(thetas, cuts), np.split(rises, cuts), strict=True)
         return [_Node(float(rise.min()), theta[rise.argmin()]) for theta, rise in pairs]

@@ -31,16 +31,23 @@ def project(problem: Problem) -> tuple[Floats, Floats]:
     grid = np.unique(starts[:, nonlinear], axis=0)
     least = np.array([_solve(problem, node)[1] for node in grid])
     best = grid[np.argsort(least, kind="stable")[:DESCENTS]]
-    found = [_solve(problem, _search(problem, node)) for node in best]
+    spread = np.ptp(grid, axis=0)
+    step = np.where(spread > 0, spread, 1.0) / 8
+    found = [_solve(problem, _search(problem, node, step)) for node in best]
     thetas = np.array([theta for theta, _ in found])
     return form.shift(thetas, -problem.centre), np.array([value for _, value in found])
 
 
-def _search(problem: Problem, start: Floats) -> Floats:
-    """The nonlinear parameters of the least squared error near `start`."""
+def _search(problem: Problem, start: Floats, step: Floats) -> Floats:
+    """The nonlinear parameters of the least squared error near `start`, from a simplex of edges `step`."""
+    simplex = start + np.vstack([np.zeros_like(step), np.diag(step)])
     scale = _solve(problem, start)[1] or 1.0
-    options = {"xatol": TOLERANCE, "fatol": TOLERANCE, "maxiter": 1000, "adaptive": True}
-    found = minimize(lambda node: _solve(problem, node)[1] / scale, start, method="Nelder-Mead", options=options)
+
+    def squares(node: Floats) -> float:
+        return _solve(problem, node)[1] / scale
+
+    options = {"initial_simplex": simplex, "xatol": TOLERANCE, "fatol": TOLERANCE, "maxiter": 1000, "adaptive": True}
+    found = minimize(squares, start, method="Nelder-Mead", options=options)
     return np.asarray(found.x, dtype=np.float64)
 
 
@@ -54,7 +61,7 @@ def _solve(problem: Problem, nonlinear: Floats) -> tuple[Floats, float]:
     free = [i for i, name in enumerate(linear) if not name.startswith("ln_")]
     # R of the QR decomposition stands for any number of runs; a free parameter is one positive part less another.
     terms = np.column_stack([basis, -basis[:, free], np.exp(problem.y)])
-    reduced = np.linalg.qr(terms, mode="r")
+    reduced = np.asarray(np.linalg.qr(terms, mode="r"), dtype=np.float64)
     solved, distance = nnls(reduced[:, :-1], reduced[:, -1])
     values = solved[: len(linear)].copy()
     values[free] -= solved[len(linear) :]
