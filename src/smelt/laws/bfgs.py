@@ -1,8 +1,8 @@
 """A compiled minimiser for fits of a few parameters from thousands of starts or resamples.
 
-Minimises the weighted sum of Huber losses of the residuals ln L_predicted - ln L_observed (Hoffmann et al. 2022, eq. 3),
-or that of squared errors of L, by BFGS with a weak Wolfe line search by bisection. That search is what keeps BFGS going
-on objectives with kinks (Lewis & Overton 2013), and at delta = 1e-3 most residuals lie where Huber's loss is linear.
+Minimises the weighted sum of Huber losses of ln L_predicted - ln L_observed (Hoffmann et al. 2022, eq. 3), or that of
+squared errors of L, by BFGS with a weak Wolfe line search by bisection. That search is what keeps BFGS going on
+objectives with kinks (Lewis & Overton 2013), and at delta = 1e-3 most residuals lie where Huber's loss is linear.
 
 A parameter is held by taking its direction out of the gradient: BFGS begins with a multiple of the identity and adds
 products of steps and gradients only, so it never leaves the plane they lie in.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
@@ -46,7 +46,7 @@ class Settings:
     draws: int = 1000
     """Bootstrap draws of each method; 1,000 know the ends of a 95% interval to about 5% of its width."""
     seed: int = 0
-    objective: Objective = Objective()
+    objective: Objective = field(default_factory=Objective)
     resampling: Resampling = "runs"
     """What the bootstrap of the form draws anew."""
     hold_out: Largest = "flops"

@@ -23,8 +23,9 @@ By = Literal["loss", "residual"]
 
 DROPPED = 5
 """Runs that are dropped one after the other: as many as Besiroglu et al. 2024 left out."""
-CANDIDATES = 500
-"""Runs that are left out in turn; of more than that, those of the largest residuals."""
+WORK = 1_000_000
+"""Runs times refits: up to a thousand runs are all left out in turn; of more, as many as this allows, those of the
+largest residuals. What one run of many does to a fit is little."""
 AT_ONCE = 8_000_000
 """Weights held at once: 64 MB."""
 
@@ -56,7 +57,7 @@ class Dropped:
 
 def leave_out_each(found: Fit, seen: Observations, *, objective: Objective | None = None) -> LeftOut:
     """Refits from the optimum without each run."""
-    furthest = np.argsort(-np.abs(found.residuals(seen)), kind="stable")[:CANDIDATES]
+    furthest = np.argsort(-np.abs(found.residuals(seen)), kind="stable")[: max(1, WORK // len(seen))]
     runs = np.sort(furthest)
     problem, thetas = found.problem(seen, objective), list[Floats]()
     for some in np.array_split(runs, -(-len(runs) * len(seen) // AT_ONCE)):

@@ -57,7 +57,7 @@ def fit_parametric(
         identifiability={_name(profile.parameter): _identifiability(profile) for profile in followed},
         influence=_influence(found, seen, objective, errors),
         dropping=[_dropping(found, seen, objective, errors, by=order) for order in ("loss", "residual")],
-        caveats=_caveats(found, followed),
+        caveats=caveats(found, followed),
     ), {name: theta[:, i] for i, name in enumerate(form.parameters)}
 
 
@@ -80,6 +80,25 @@ def verdict(profile: Profile) -> str:
         return f"{name} has no upper end: anything from {_said(low)}"
     anywhere = "anywhere from " if high - low > max(abs(low), abs(high)) / 2 else ""
     return f"{name} is {anywhere}{_said(low)} to {_said(high)}"
+
+
+def caveats(found: Fit, followed: list[Profile]) -> list[str]:
+    """What befell the fit itself, in words."""
+    said: list[str] = []
+    if found.why_not_compiled is not None:
+        said.append(
+            f"The form {found.form.name} does not compile ({found.why_not_compiled}): it was fitted by scipy from the "
+            f"{found.n_starts} most promising of its starts."
+        )
+    if found.n_sampled is not None:
+        said.append(
+            f"All starts were tried on {found.n_sampled} of the runs, and only the best of them fitted to all runs."
+        )
+    if better := [_name(profile.parameter) for profile in followed if profile.better]:
+        said.append(
+            f"A better fit than from any start turned up while {better[0]} was held: the optimum is not certain."
+        )
+    return said
 
 
 def _identifiability(profile: Profile) -> Identifiability:
@@ -147,25 +166,6 @@ def _optimiser(found: Fit, objective: Objective) -> str:
     engine = "BFGS, weak Wolfe line search" if found.compiled else "scipy's BFGS, not compiled"
     projected = objective.kind == "mse" and found.form.nonlinear
     return f"variable projection, Nelder-Mead, then {engine}" if projected else engine
-
-
-def _caveats(found: Fit, followed: list[Profile]) -> list[str]:
-    """What befell the fit itself, in words."""
-    said: list[str] = []
-    if found.why_not_compiled is not None:
-        said.append(
-            f"The form {found.form.name} does not compile ({found.why_not_compiled}): it was fitted by scipy from the "
-            f"{found.n_starts} most promising of its starts."
-        )
-    if found.n_sampled is not None:
-        said.append(
-            f"All starts were tried on {found.n_sampled} of the runs, and only the best of them fitted to all runs."
-        )
-    if better := [_name(profile.parameter) for profile in followed if profile.better]:
-        said.append(
-            f"A better fit than from any start turned up while {better[0]} was held: the optimum is not certain."
-        )
-    return said
 
 
 def _residuals(found: Fit, points: Points) -> list[Residual]:

@@ -79,7 +79,7 @@ def profiles(found: Fit, seen: Observations, *, objective: Objective | None = No
     residuals = objective.residuals(problem.y - found.residuals(seen), problem.y)
     scale = rise_scale(objective, residuals, len(found.theta))
     if not scale > 0:
-        return []  # the runs lie on the form: every interval is a point
+        return []  # the runs lie on the form, or nowhere near it
     walk = _Walk(problem, found, scale=scale, limit=float(stdtrit(degrees, 0.975)) ** 2)
     sides = [_Side(parameter, sign, [walk.optimum]) for parameter in range(len(found.theta)) for sign in (-1.0, 1.0)]
     walk.outwards(sides)
@@ -102,7 +102,7 @@ def rise_scale(objective: Objective, residuals: Floats, n_params: int) -> float:
     if not window > 0:
         return 0.0
     slope = float(np.mean(objective.psi(free + window) - objective.psi(free - window))) / (2 * window)
-    return pull / slope
+    return pull / slope if slope > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
