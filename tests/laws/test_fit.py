@@ -128,7 +128,7 @@ def test_seeds_are_redrawn_among_runs_of_equal_variables() -> None:
 
 
 def test_redrawn_seeds_scatter_as_means_of_so_many_seeds_do() -> None:
-    """A cell's mean varies by s^2 / k over the draws, with s^2 over k - 1; a plain bootstrap has (k - 1) / k of that."""
+    """A cell's mean varies by s^2 / k over the draws, s^2 taken over k - 1; plain draws have (k - 1) / k of that."""
     seen = repeated(3)
     draws = np.stack(list(resample(seen, draws=4000, seed=0, by="seeds")))
     log_loss = np.log(seen.loss)

@@ -100,7 +100,7 @@ class Power(Form):
 
 
 def test_least_squares_of_a_line_have_students_interval() -> None:
-    """With a delta beyond all residuals Huber's loss is half their square: the interval is that of linear regression."""
+    """With a delta beyond all residuals Huber's loss is half their square: intervals are those of linear regression."""
     runs = ladder(noise=0.01, loss=lambda n, _: 9.0 / n**0.3)
     seen, squares = Points.from_frame(runs)[0].observations, Objective("huber", huber_delta=10.0)
     log_a, alpha = profiles(fit(Power(), seen, objective=squares), seen, objective=squares)

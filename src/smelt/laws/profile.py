@@ -182,7 +182,7 @@ class _Walk:
         return REACH * (1.0 if is_log else max(abs(side.value(self.optimum)), SMALLEST))
 
     def _refit(self, sides: list[_Side], values: list[float]) -> list[_Node]:
-        """The best theta of each side at its value, from the nodes about it and from the optimum."""
+        """The best theta of each side at its value, from the nodes about it."""
         if not sides:
             return []
         starts = [self._starts(side, value) for side, value in zip(sides, values, strict=True)]
@@ -195,10 +195,14 @@ class _Walk:
         return [_Node(float(rise.min()), theta[rise.argmin()]) for theta, rise in pairs]
 
     def _starts(self, side: _Side, value: float) -> Floats:
-        """The optimum, the two nodes nearest to the value, and the line through these, each moved to the value."""
+        """The optimum, the nearest node, and the line through the two nearest, each moved to the value.
+
+        Each alone gets stuck at a kink now and then: of 6,800 nodes, three without the optimum.
+        """
         near = sorted(side.nodes, key=lambda node: abs(side.value(node) - value))[:2]
-        from_here = [self.found.theta, *(node.theta for node in near)]
+        from_here = [self.found.theta]
         if len(near) == 2 and side.value(near[0]) != side.value(near[1]):
+            from_here.append(near[0].theta)
             share = (value - side.value(near[0])) / (side.value(near[1]) - side.value(near[0]))
             from_here.append(near[0].theta + share * (near[1].theta - near[0].theta))
         return np.stack([self.problem.moved(theta, side.parameter, value) for theta in from_here])
