@@ -165,6 +165,18 @@ def test_many_runs_are_started_on_a_sample_and_fitted_to_all() -> None:
     assert found.objective <= found.problem(many).solve(planted[None])[1][0] * (1 + 1e-6)
 
 
+class Nowhere(FewStarts):
+    """A form that does not know where to start."""
+
+    def starts(self, x: Floats, log_loss: Floats) -> Floats:
+        return np.full((3, 5), np.nan)
+
+
+def test_a_form_that_is_finite_nowhere_is_refused() -> None:
+    with pytest.raises(InputError, match="finite at none of its 3 starts"):
+        fit(Nowhere(), seen_of(noise=0.003))
+
+
 def test_a_bootstrap_in_batches_is_the_same(noisy: tuple[Fit, Observations], monkeypatch: pytest.MonkeyPatch) -> None:
     found, points = noisy
     whole = bootstrap(found, points, draws=7, seed=1)

@@ -78,7 +78,7 @@ def test_an_outlier_that_moves_the_exponent_is_named_in_a_warning() -> None:
 def test_changes_are_those_of_the_parameters_as_the_formula_names_them() -> None:
     parametric = planted_law().findings.parametric
     assert parametric is not None
-    assert set(parametric.influence[0].change) == {"A", "B", "E", "alpha", "beta", "a"}
+    assert set(parametric.influence[0].change) == {"A", "B", "E", "alpha", "beta", "exponent"}
     losses, _ = parametric.dropping
     assert losses.params["alpha"][0] == pytest.approx(parametric.params["alpha"].value, rel=1e-5)
     assert losses.exponent[0] == pytest.approx(parametric.exponents["a"].value, rel=1e-5)

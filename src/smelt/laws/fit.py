@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from smelt.errors import InputError
 from smelt.laws import bfgs
 from smelt.laws.forms import Floats, Form
 from smelt.laws.objective import Objective
@@ -63,7 +64,8 @@ def fit(form: Form, seen: Observations, *, objective: Objective | None = None, c
     """The form's parameters with the least objective, from all its starts.
 
     Squared errors of a form that is linear in some parameters are minimised by variable projection (projection.py).
-    Not `compiled`, or where the form does not compile, by scipy from the few best starts.
+    Not `compiled`, or where the form does not compile, by scipy from the few best starts. Raises InputError where the
+    form is finite at none of them.
     """
     objective = objective or Objective()
     why_not = bfgs.why_not_compiled(form) if compiled else None
@@ -71,6 +73,12 @@ def fit(form: Form, seen: Observations, *, objective: Objective | None = None, c
     sample = _sample(len(seen))
     tried = seen if sample is None else seen.where(sample)
     ends, reached = _from_all_starts(Problem.of(form, tried, objective, compiled=problem.compiled), tried)
+    if not np.any(np.isfinite(reached)):
+        raise InputError(
+            where=f"the form {form.name}",
+            what=f"is finite at none of its {len(reached)} starts on these {len(seen)} runs",
+            do="look at the variables it is given, and at their units",
+        )
     least = np.nanmin(reached)
     at_optimum = float(np.mean(reached <= least * (1 + SAME)))
     n_starts = len(ends)

@@ -18,6 +18,8 @@ RUNS_A_PARAMETER = 2
 """Fewer, and a parametric fit is not trusted whatever its bootstrap says: assumption, not studied."""
 LISTED = 1_000
 """Residuals in law.json."""
+EXPONENT = "exponent"
+"""What a of N* ~ C^a is called among parameters, of which one may itself be an a."""
 INFLUENTIAL = 10
 """Runs in law.json whose leaving out moves the fit most."""
 
@@ -114,24 +116,24 @@ def _identifiability(profile: Profile) -> Identifiability:
 
 
 def _errors(form: Form, params: dict[str, Estimate], slopes: dict[str, Estimate]) -> dict[str, float]:
-    """Standard errors by which moves are judged: of the exponent a; without one, of the judged parameters."""
-    judged = {"a": slopes["a"]} if slopes else {name: params[name] for name in form.judged}
+    """Standard errors by which moves are judged: of the exponent; without one, of the judged parameters."""
+    judged = {EXPONENT: slopes["a"]} if slopes else {name: params[name] for name in form.judged}
     return {name: estimate.se for name, estimate in judged.items() if estimate.se}
 
 
 def _moves(found: Fit, theta: Floats, slopes: Floats, seen: Observations) -> dict[str, Floats]:
-    """By how much every parameter, and a, differ from the fit's, at thetas (fits, P)."""
+    """By how much every parameter, and the exponent, differ from the fit's, at thetas (fits, P)."""
     form = found.form
     now, then = form.named(theta), form.named(found.theta)
     with np.errstate(over="ignore", invalid="ignore"):
         moves = {name: np.asarray(now[name] - then[name], dtype=np.float64) for name in now}
-        return {**moves, "a": slopes - exponent(form, found.theta, seen)}
+        return {**moves, EXPONENT: slopes - exponent(form, found.theta, seen)}
 
 
 def _in_errors(moves: dict[str, Floats], errors: dict[str, float]) -> Floats:
     """The largest move (fits) of those that are judged, in standard errors."""
     each = [np.abs(moves[name]) / error for name, error in errors.items()]
-    return np.nan_to_num(np.max(each, axis=0)) if each else np.zeros(len(moves["a"]))
+    return np.nan_to_num(np.max(each, axis=0)) if each else np.zeros(len(moves[EXPONENT]))
 
 
 def _influence(found: Fit, seen: Observations, objective: Objective, errors: dict[str, float]) -> list[Influence]:
