@@ -62,8 +62,7 @@ def derive_law(
     itself stands on all runs, whichever are held out to test it. Raises InputError where neither method can be applied.
     """
     settings = settings or Settings()
-    other = _other(settings.form)
-    points, dropped = Points.from_frame(runs, other=other)
+    points, dropped = Points.from_frame(runs, other=settings.form.further)
     parametric, theta_draws = _parametric(points, settings)
     isoflop_findings, line_draws = _isoflop(points, settings)
     trusted = trusted_method(isoflop_findings, parametric)
@@ -88,11 +87,6 @@ def derive_law(
     return replace(law, findings=findings.model_copy(update=said))
 
 
-def _other(form: Form) -> tuple[str, ...]:
-    """The form's variables that not every run table has."""
-    return tuple(name for name in form.variables if name not in ("N", "D", "C"))
-
-
 def _parametric(points: Points, settings: Settings) -> tuple[Parametric | None, dict[str, Floats]]:
     return fit_parametric(
         points,
@@ -107,7 +101,7 @@ def _parametric(points: Points, settings: Settings) -> tuple[Parametric | None, 
 def _held_out(
     runs: pl.DataFrame, points: Points, settings: Settings, chosen: NDArray[np.bool_] | None
 ) -> HeldOut | None:
-    held = largest(points, by=settings.hold_out) if chosen is None else split(runs, chosen, other=_other(settings.form))
+    held = largest(points, by=settings.hold_out) if chosen is None else split(runs, chosen, other=settings.form.further)
     if held is None:
         return None
     return validate(held, settings.form, objective=settings.objective, seed=settings.seed)

@@ -124,13 +124,13 @@ def held_out_error(form: Form, *, train: Observations, test: Observations, objec
 def exponent(form: Form, theta: Floats, seen: Observations) -> Floats:
     """a of N* ~ C^a at the largest run's compute, by thetas (..., P); NaN where the form has no optimum.
 
-    For a power law a is the same everywhere. Variables other than N, D and C are held at their medians.
+    For a power law a is the same everywhere. Of a form of further variables it is what it says when told none of them:
+    that of fresh data.
     """
     if not {"N", "D"} <= set(form.variables):
         return np.full(theta.shape[:-1], np.nan)
-    held = {name: float(np.median(values)) for name, values in seen.variables.items() if name not in ("N", "D", "C")}
     log_nd = float(np.log(seen.variables["N"] * seen.variables["D"]).max())
-    return form.optimal_log_n(theta, log_nd + 1, held) - form.optimal_log_n(theta, log_nd, held)
+    return form.optimal_log_n(theta, log_nd + 1) - form.optimal_log_n(theta, log_nd)
 
 
 def _from_all_starts(problem: Problem, seen: Observations) -> tuple[Floats, Floats]:
@@ -141,7 +141,8 @@ def _from_all_starts(problem: Problem, seen: Observations) -> tuple[Floats, Floa
 
 
 def _is_projected(problem: Problem) -> bool:
-    return problem.objective.kind == "mse" and bool(problem.form.nonlinear)
+    """All that is linear is solved for: a form that holds some parameters fixed is searched like any other."""
+    return problem.objective.kind == "mse" and bool(problem.form.nonlinear) and not problem.form.fixed
 
 
 def _promising(problem: Problem, seen: Observations, starts: Floats) -> Floats:

@@ -16,6 +16,8 @@ from smelt.laws.resampling import Resampling
 
 RUNS_A_PARAMETER = 2
 """Fewer, and a parametric fit is not trusted whatever its bootstrap says: assumption, not studied."""
+EFFECT = 1e-6
+"""A parameter that, moved by 1 (a size: by a factor of e), changes no loss by more than a millionth, has none."""
 LISTED = 1_000
 """Residuals in law.json."""
 EXPONENT = "exponent"
@@ -35,7 +37,8 @@ def fit_parametric(
     theta = bootstrap(found, seen, draws=draws, seed=seed, objective=objective, by=by)
     params = _estimates(form.named(found.theta), form.named(theta))
     slopes = exponents(exponent(form, found.theta, seen), exponent(form, theta, seen))
-    loose = [name for name in form.judged if _is_loose(params[name])]
+    flat = _without_effect(found, seen)
+    loose = [name for name in form.judged if name in flat or _is_loose(params[name])]
     errors = _errors(form, params, slopes)
     followed = profiles(found, seen, objective=objective)
     return Parametric(
@@ -166,7 +169,7 @@ def _dropping(found: Fit, seen: Observations, objective: Objective, errors: dict
 
 def _optimiser(found: Fit, objective: Objective) -> str:
     engine = "BFGS, weak Wolfe line search" if found.compiled else "scipy's BFGS, not compiled"
-    projected = objective.kind == "mse" and found.form.nonlinear
+    projected = objective.kind == "mse" and found.form.nonlinear and not found.form.fixed
     return f"variable projection, Nelder-Mead, then {engine}" if projected else engine
 
 
@@ -195,6 +198,15 @@ def _is_loose(estimate: Estimate) -> bool:
         return True
     low, high = estimate.ci95
     return high - low > abs(estimate.value)
+
+
+def _without_effect(found: Fit, seen: Observations) -> set[str]:
+    """Parameters on which no run's loss depends where the fit ended: they could be anything from there on."""
+    form, moved = found.form, found.theta + np.eye(len(found.theta))
+    with np.errstate(all="ignore"):  # an exponent moved by 1 may well overflow
+        change = np.log(form.loss(moved[:, None, :], seen.variables) / form.loss(found.theta, seen.variables))
+    flat = np.abs(change).max(axis=1) < EFFECT
+    return {_name(name) for name, is_flat in zip(form.parameters, flat, strict=True) if is_flat}
 
 
 def _ends(profile: Profile) -> tuple[float | None, float | None]:

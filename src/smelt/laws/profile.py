@@ -72,18 +72,19 @@ class Profile:
 
 
 def profiles(found: Fit, seen: Observations, *, objective: Objective | None = None) -> list[Profile]:
-    """The profile of every parameter of the form. All are followed abreast, each from its last node."""
+    """The profile of every parameter that was fitted. All are followed abreast, each from its last node."""
     objective = objective or Objective()
     problem = found.problem(seen, objective)
-    degrees = len(seen) - len(found.theta)
+    fitted = [i for i, name in enumerate(found.form.parameters) if name not in found.form.fixed]
+    degrees = len(seen) - len(fitted)
     if degrees < 1:
         return []
     residuals = objective.residuals(problem.y - found.residuals(seen), problem.y)
-    scale = rise_scale(objective, residuals, len(found.theta))
+    scale = rise_scale(objective, residuals, len(fitted))
     if not scale > 0:
         return []  # the runs lie on the form, or nowhere near it
     walk = _Walk(problem, found, scale=scale, limit=float(stdtrit(degrees, 0.975)) ** 2)
-    sides = [_Side(parameter, sign, [walk.optimum]) for parameter in range(len(found.theta)) for sign in (-1.0, 1.0)]
+    sides = [_Side(parameter, sign, [walk.optimum]) for parameter in fitted for sign in (-1.0, 1.0)]
     walk.outwards(sides)
     walk.refine([side for side in sides if side.bracket])
     walk.fill([side for side in sides if side.bracket])

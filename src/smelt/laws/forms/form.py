@@ -1,9 +1,9 @@
 """What a form is: a formula with few parameters that says how loss goes with what was spent.
 
-A form is a small class: what it says (`formula`, `source`, when it `fails`), its logarithm with gradient for the fitter,
-where to start, and the loss as people ask for it. Parameters are held as the fitter moves them, `theta`: sizes and
-floors as natural logarithms, named `ln_A`, since A and B span many orders of magnitude (Hoffmann et al. 2022, appendix
-D.2).
+A form is a small class: what it says (`formula`, `source`, when it `fails`), its logarithm with gradient for the
+fitter, where to start, and the loss as people ask for it. Parameters are held as the fitter moves them, `theta`: sizes
+and floors as natural logarithms, named `ln_A`, since A and B span many orders of magnitude (Hoffmann et al. 2022,
+appendix D.2).
 
 V is the number of a form's variables, P that of its parameters.
 """
@@ -20,7 +20,14 @@ Floats = NDArray[np.float64]
 Variables = Mapping[str, "Floats | float"]
 """Values by the names that the formulas give them: {"N": ..., "D": ...}."""
 
-COLUMNS: dict[str, str] = {"N": "n_params", "D": "n_tokens", "C": "flops", "U": "unique_tokens"}
+COLUMNS: dict[str, str] = {
+    "N": "n_params",
+    "D": "n_tokens",
+    "C": "flops",
+    "U": "unique_tokens",
+    "experts": "experts",
+    "G": "granularity",
+}
 """The column of a run table behind a variable; a variable that is not here has a column of its own name."""
 LARGEST_LOG = 700.0
 """A size that ran away stops at e^700, about the largest that a float holds."""
@@ -44,6 +51,8 @@ class Form(ABC):
     nonlinear: tuple[str, ...] = ()
     """The parameters that, once given, leave L linear in the others (in A, where that is held as ln_A); see `basis`.
     Empty for a form that is not linear in any: it is fitted to squared errors like to any others."""
+    fixed: tuple[str, ...] = ()
+    """Which of `parameters` a fit leaves where it starts: their columns of the gradient are zero."""
 
     @staticmethod
     @abstractmethod
@@ -60,6 +69,11 @@ class Form(ABC):
     @abstractmethod
     def loss(self, theta: Floats, variables: Variables) -> Floats:
         """L; the leading shape of `theta` (..., P) and the variables broadcast."""
+
+    @property
+    def further(self) -> tuple[str, ...]:
+        """Its variables that neither a budget nor its split says: what an optimum must be told."""
+        return tuple(name for name in self.variables if name not in ("N", "D", "C"))
 
     def encode(self, variables: Variables) -> Floats:
         """x (runs, V), the variables as `log_loss` takes them: their logarithms."""
@@ -88,6 +102,12 @@ class Form(ABC):
             is_log = name.startswith("ln_")
             found[name.removeprefix("ln_")] = np.exp(np.minimum(value, LARGEST_LOG)) if is_log else value
         return found
+
+    def theta(self, params: Mapping[str, float]) -> Floats:
+        """Theta (P,) of parameters as the formula names them, such as published ones: the inverse of `named`."""
+        is_log = np.array([name.startswith("ln_") for name in self.parameters])
+        values = np.array([params[name.removeprefix("ln_")] for name in self.parameters], dtype=np.float64)
+        return np.where(is_log, np.log(np.where(is_log, values, 1.0)), values)
 
     def optimal_log_n(self, theta: Floats, log_nd: Floats | float, held: Variables | None = None) -> Floats:
         """ln of the N with the least loss among all (N, D) of one product N D; NaN where there is none.
