@@ -21,6 +21,7 @@ from benchmarks.extraction import measure_extraction
 from benchmarks.figures import Figure
 from benchmarks.fuzz import measure_fuzz
 from benchmarks.language import measure_language
+from benchmarks.laws import measure_laws
 from benchmarks.metadata import measure_metadata
 from benchmarks.mixing import measure_mixing
 from benchmarks.parity import measure_parity
@@ -42,6 +43,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "fuzz": measure_fuzz,
     "parity": measure_parity,
     "language": measure_language,
+    "laws": measure_laws,
     "scoring": measure_scoring,
     "metadata": measure_metadata,
     "scale": measure_scale,

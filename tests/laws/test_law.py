@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 import polars as pl
 import pytest
+from pydantic import ValidationError
 
 from planted_runs import BUDGETS, EXPONENT, QUICK, best_size, ladder, planted_law, surface
 from smelt.core.artifact import Artifact, Counts
@@ -211,3 +212,18 @@ def test_the_step_makes_a_law_of_a_run_table(store: Store) -> None:
     assert law.manifest.counts == {"runs": 20, "budgets": 4, "trusted": "isoflop", "warnings": len(law.warnings)}
     assert law.optimum(1e12) == law.value.optimum(1e12)
     assert law.held_out_error() == law.value.held_out_error()
+
+
+def test_the_step_fits_as_it_is_told(store: Store) -> None:
+    told = FitLaw(runs=PlantedLadder(), draws=100, objective="lad", resampling="budgets", hold_out="n_params")
+    findings = store.make(told).findings
+    assert findings.parametric is not None
+    assert findings.parametric.objective_in_words == "least absolute deviation of ln L"
+    assert findings.parametric.resampling == "whole budgets resampled"
+    assert findings.held_out is not None
+    assert "parameters and more" in findings.held_out.what
+
+
+def test_a_form_that_there_is_not_is_refused_with_a_suggestion() -> None:
+    with pytest.raises(ValidationError, match="did you mean 'chinchilla'"):
+        FitLaw(runs=PlantedLadder(), form="chinchila")

@@ -11,6 +11,7 @@ import pytest
 from planted_runs import FewStarts
 from smelt.laws.fit import Fit, bootstrap, fit, held_out_error
 from smelt.laws.forms import FORMS
+from smelt.laws.influence import drop_in_turn
 from smelt.laws.isoflop import fit_curves, fit_minima
 from smelt.laws.objective import Objective
 from smelt.laws.points import Points
@@ -91,11 +92,27 @@ def test_allocation_of_gophers_budget(epoch_fit: Fit) -> None:
 
 
 def test_a_few_outliers_move_the_exponents(all_epoch: Points) -> None:
-    thetas = [fit(QUICK_FORM, without_largest_losses(all_epoch, count).observations).theta for count in range(6)]
-    betas = [float(theta[4]) for theta in thetas]
-    exponents = [float(theta[4] / (theta[3] + theta[4])) for theta in thetas]
+    seen = all_epoch.observations
+    dropped = drop_in_turn(fit(QUICK_FORM, seen), seen, by="loss")
+    betas, exponents = list(dropped.theta[:, 4]), list(dropped.exponent)
     assert betas == pytest.approx([0.453, 0.412, 0.403, 0.382, 0.371, 0.367], abs=6e-4)
     assert (exponents[0], exponents[-1]) == pytest.approx((0.565, 0.514), abs=6e-4)
+
+
+def test_variable_projection_of_squared_errors(epoch: Points) -> None:
+    points = epoch.where(epoch.flops < 1e21)
+    assert len(points) == 217
+    found = FORM.named(fit(FORM, points.observations, objective=Objective("mse")).theta)
+    a, b, e, alpha, beta = (float(value) for value in found.values())
+    assert (e, alpha, beta) == pytest.approx((1.9051, 0.3511, 0.4587), abs=1e-4)
+    assert a / 1e6**alpha == pytest.approx(4.0005, abs=1e-4)  # N in millions, D in billions
+    assert b / 1e9**beta == pytest.approx(1.0509, abs=1e-4)
+
+
+def test_without_the_compiled_engine_the_optimum_is_the_same(epoch: Points, epoch_fit: Fit) -> None:
+    plain = fit(FORM, epoch.observations, compiled=False)
+    assert not plain.compiled
+    np.testing.assert_allclose(plain.theta, epoch_fit.theta, rtol=1e-6)
 
 
 def test_llama_3s_isoflop_curves(shared_data: Path) -> None:

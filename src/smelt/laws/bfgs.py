@@ -1,8 +1,11 @@
 """A compiled minimiser for fits of a few parameters from thousands of starts or resamples.
 
-Minimises the weighted sum of Huber losses of the residuals ln L_predicted - ln L_observed (Hoffmann et al. 2022, eq. 3)
-by BFGS with a weak Wolfe line search by bisection. That search is what keeps BFGS going on objectives with kinks
-(Lewis & Overton 2013), and at delta = 1e-3 most residuals lie where Huber's loss is linear.
+Minimises the weighted sum of Huber losses of ln L_predicted - ln L_observed (Hoffmann et al. 2022, eq. 3), or that of
+squared errors of L, by BFGS with a weak Wolfe line search by bisection. That search is what keeps BFGS going on
+objectives with kinks (Lewis & Overton 2013), and at delta = 1e-3 most residuals lie where Huber's loss is linear.
+
+A parameter is held by taking its direction out of the gradient: BFGS begins with a multiple of the identity and adds
+products of steps and gradients only, so it never leaves the plane they lie in.
 
 The form comes in as a compiled function of one fixed type, so one compiled minimiser, cached on disk, serves all
 forms. P is the number of parameters.
@@ -11,14 +14,18 @@ forms. P is the number of parameters.
 from __future__ import annotations
 
 import functools
+import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
-from numba import float64, int64, njit, types
+from numba import boolean, float64, int64, njit, types
+from numba.core.errors import NumbaError
 
 from smelt.laws.forms import Floats, Form
+from smelt.laws.objective import Objective
 
 LogLoss = Callable[[Floats, Floats, Floats, Floats], None]
 
@@ -34,32 +41,44 @@ BISECTIONS = 30
 
 
 def minimise(
-    form: Form, starts: Floats, x: Floats, y: Floats, *, weights: Floats, delta: float
+    form: Form, starts: Floats, x: Floats, y: Floats, *, weights: Floats, objective: Objective, held: Floats
 ) -> tuple[Floats, Floats]:
     """Theta (problems, P) and objective (problems) reached from every start.
 
-    Problem i starts from `starts[i]` (problems, P) and weighs the runs by `weights[i % rows]` (rows, runs): one row of
-    ones for many starts, one row a resample for a bootstrap. x (runs, V) is best centred; y is ln L (runs).
-    The objective is the sum, not the mean, of the weighted Huber losses. Runs on all cores; the result does not
-    depend on how many there are.
+    Problem i starts from `starts[i]` (problems, P), weighs the runs by `weights[i % rows]` (rows, runs) and never moves
+    along `held[i % rows]` (rows, P), a unit vector or zero: one row of ones for many starts, one row a resample for a
+    bootstrap. x (runs, V) is best centred; y is ln L (runs). The objective is the sum, not the mean, over the weighted
+    runs. Works on all cores; the result does not depend on how many there are.
     """
     log_loss, minimise_batch = _compiled_form(form.log_loss), _compiled_batch()
     theta = np.ascontiguousarray(starts, dtype=np.float64).copy()
-    objective = np.empty(len(theta))
-    x, y, weights = (np.ascontiguousarray(array, dtype=np.float64) for array in (x, y, weights))
+    reached = np.empty(len(theta))
+    x, y, weights, held = (np.ascontiguousarray(array, dtype=np.float64) for array in (x, y, weights, held))
     cores = os.cpu_count() or 1
 
     def every_nth(first: int) -> None:
-        minimise_batch(log_loss, theta, objective, x, y, weights, delta, first, cores)
+        shape = objective.delta, objective.of_log, objective.unit(y)
+        minimise_batch(log_loss, theta, reached, x, y, weights, held, *shape, first, cores)
 
     with ThreadPoolExecutor(cores) as pool:
         list(pool.map(every_nth, range(cores)))
-    return theta, objective
+    return theta, reached
+
+
+def why_not_compiled(form: Form) -> str | None:
+    """What Numba says of a form that it cannot compile, in a line; None for one that it can."""
+    try:
+        _compiled_form(form.log_loss)
+    except NumbaError as error:
+        lines = [line.strip() for line in str(error).splitlines()]
+        return next((line for line in lines if line and not line.startswith("Failed in")), type(error).__name__)
+    return None
 
 
 @functools.cache
 def _compiled_form(log_loss: LogLoss) -> LogLoss:
-    return njit(_LOG_LOSS, cache=True)(log_loss)
+    is_in_a_file = Path(log_loss.__code__.co_filename).exists()  # what was typed at a prompt has nowhere to be cached
+    return njit(_LOG_LOSS, cache=is_in_a_file)(log_loss)
 
 
 @functools.cache
@@ -69,7 +88,8 @@ def _compiled_batch() -> Callable[..., None]:
 
 _VECTOR, _MATRIX = float64[::1], float64[:, ::1]
 _LOG_LOSS = types.void(_VECTOR, _MATRIX, _VECTOR, _MATRIX)
-_BATCH = types.void(types.FunctionType(_LOG_LOSS), _MATRIX, _VECTOR, _MATRIX, _VECTOR, _MATRIX, float64, int64, int64)
+_PROBLEMS = (_MATRIX, _VECTOR, _MATRIX, _VECTOR, _MATRIX, _MATRIX)
+_BATCH = types.void(types.FunctionType(_LOG_LOSS), *_PROBLEMS, float64, boolean, float64, int64, int64)
 
 
 def _minimise_batch(
@@ -79,22 +99,34 @@ def _minimise_batch(
     x: Floats,
     y: Floats,
     weights: Floats,
+    held: Floats,
     delta: float,
+    of_log: bool,
+    unit: float,
     first: int,
     step: int,
 ) -> None:
     """Solves problems first, first + step, ...: each in place, on the runs that have weight."""
     for problem in range(first, theta.shape[0], step):
         row = weights[problem % weights.shape[0]]
+        fixed = held[problem % held.shape[0]]
         kept = np.nonzero(row)[0]
-        scale = 1.0 / (np.sum(row) * delta)
-        value = _descend(log_loss, theta[problem], x[kept], y[kept], row[kept], delta, scale)
+        scale = 1.0 / (np.sum(row) * unit)
+        value = _descend(log_loss, theta[problem], x[kept], y[kept], row[kept], fixed, delta, of_log, scale)
         objective[problem] = value / scale
 
 
 @njit(cache=True, nogil=True)
 def _descend(
-    log_loss: LogLoss, theta: Floats, x: Floats, y: Floats, weights: Floats, delta: float, scale: float
+    log_loss: LogLoss,
+    theta: Floats,
+    x: Floats,
+    y: Floats,
+    weights: Floats,
+    held: Floats,
+    delta: float,
+    of_log: bool,
+    scale: float,
 ) -> float:
     """BFGS from `theta`, in place (Nocedal & Wright 2006, algorithm 6.1); gives the scaled objective."""
     n_runs, n_params = x.shape[0], theta.shape[0]
@@ -102,7 +134,8 @@ def _descend(
     gradient, new_gradient = np.empty(n_params), np.empty(n_params)
     new_theta, inverse, stalled = theta.copy(), np.eye(n_params), 0
     fresh = True
-    value = _objective(log_loss, theta, x, y, weights, delta, scale, predicted, jacobian, gradient)
+    shape = delta, of_log, scale
+    value = _objective(log_loss, theta, x, y, weights, held, shape, predicted, jacobian, gradient)
     for _ in range(ITERATIONS):
         if np.max(np.abs(gradient)) < GRADIENT_TOLERANCE or stalled == 3:
             break
@@ -117,7 +150,7 @@ def _descend(
         new_value = value
         for _ in range(BISECTIONS):
             new_theta[:] = theta + length * direction
-            new_value = _objective(log_loss, new_theta, x, y, weights, delta, scale, predicted, jacobian, new_gradient)
+            new_value = _objective(log_loss, new_theta, x, y, weights, held, shape, predicted, jacobian, new_gradient)
             if not new_value <= value + ARMIJO * length * slope:
                 longest = length
             elif np.dot(new_gradient, direction) < CURVATURE * slope:
@@ -159,20 +192,33 @@ def _objective(
     x: Floats,
     y: Floats,
     weights: Floats,
-    delta: float,
-    scale: float,
+    held: Floats,
+    shape: tuple[float, bool, float],
     predicted: Floats,
     jacobian: Floats,
     gradient: Floats,
 ) -> float:
-    """`scale` x the weighted sum of Huber losses at `theta`; fills `gradient`."""
+    """The weighted, scaled objective at `theta`; fills `gradient`, without its part along `held`.
+
+    `shape` is delta, whether residuals are of ln L, and the scale.
+    """
+    delta, of_log, scale = shape
     log_loss(theta, x, predicted, jacobian)
     value = 0.0
     gradient[:] = 0.0
     for i in range(y.shape[0]):
-        residual = predicted[i] - y[i]
-        slope = min(max(residual, -delta), delta)  # of Huber's loss: the residual, clipped
-        value += weights[i] * slope * (residual - 0.5 * slope)
+        if of_log:
+            residual = predicted[i] - y[i]
+            slope = min(max(residual, -delta), delta)  # of Huber's loss: the residual, clipped
+            value += weights[i] * slope * (residual - 0.5 * slope)
+        else:
+            loss = math.exp(predicted[i])
+            residual = loss - math.exp(y[i])
+            slope = 2.0 * residual * loss
+            value += weights[i] * residual * residual
         for k in range(theta.shape[0]):
             gradient[k] += scale * weights[i] * slope * jacobian[i, k]
+    along = np.dot(held, gradient)
+    for k in range(theta.shape[0]):
+        gradient[k] -= along * held[k]
     return scale * value

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from smelt.errors import InputError
 from smelt.laws import isoflop
@@ -15,26 +16,24 @@ from smelt.laws.findings import (
     Data,
     Estimate,
     Findings,
+    HeldOut,
     Interval,
     IsoFlop,
+    Largest,
     LineFit,
     Parametric,
-    Residual,
     Span,
 )
-from smelt.laws.fit import Fit, bootstrap, fit
 from smelt.laws.forms import FORMS, Floats, Form
 from smelt.laws.isoflop import Curve, Line, Minima
 from smelt.laws.law import LINE_COLUMNS, ScalingLaw, trusted_method
 from smelt.laws.objective import Objective
 from smelt.laws.overhead import Overhead
-from smelt.laws.points import COUNTING, Observations, Points
-from smelt.laws.validate import agreement, held_out
+from smelt.laws.parametric import exponents, fit_parametric
+from smelt.laws.points import COUNTING, Points
+from smelt.laws.resampling import Resampling
+from smelt.laws.validate import agreement, largest, split, validate
 
-RUNS_A_PARAMETER = 2
-"""Fewer, and a parametric fit is not trusted whatever its bootstrap says: assumption, not studied."""
-EFFECT = 1e-6
-"""A parameter that, moved by 1 (a size: by a factor of e), changes no loss by more than a millionth, has none."""
 MINIMA = 3
 """Usable minima from which the line through them is trusted: two leave it no degree of freedom."""
 
@@ -48,12 +47,19 @@ class Settings:
     """Bootstrap draws of each method; 1,000 know the ends of a 95% interval to about 5% of its width."""
     seed: int = 0
     objective: Objective = field(default_factory=Objective)
+    resampling: Resampling = "runs"
+    """What the bootstrap of the form draws anew."""
+    hold_out: Largest = "flops"
+    """Which runs are predicted from the others: those of the largest budget, or those of the largest N."""
 
 
-def derive_law(runs: pl.DataFrame, settings: Settings | None = None) -> ScalingLaw:
+def derive_law(
+    runs: pl.DataFrame, settings: Settings | None = None, held_out: NDArray[np.bool_] | None = None
+) -> ScalingLaw:
     """The law of a table of runs (columns as in `Points.from_frame`, and epochs and bpb if known).
 
-    Raises InputError where neither method can be applied.
+    `held_out` (rows of the table) names the runs to be predicted from the others, instead of the largest. The law
+    itself stands on all runs, whichever are held out to test it. Raises InputError where neither method can be applied.
     """
     settings = settings or Settings()
     points, dropped = Points.from_frame(runs, other=settings.form.further)
@@ -67,7 +73,7 @@ def derive_law(runs: pl.DataFrame, settings: Settings | None = None) -> ScalingL
         data=_data(runs, points, dropped),
         parametric=parametric,
         isoflop=isoflop_findings,
-        held_out=held_out(points, settings.form, objective=settings.objective),
+        held_out=_held_out(runs, points, settings, held_out),
         agreement=None,
         trusted=trusted,
         draws=settings.draws,
@@ -82,32 +88,23 @@ def derive_law(runs: pl.DataFrame, settings: Settings | None = None) -> ScalingL
 
 
 def _parametric(points: Points, settings: Settings) -> tuple[Parametric | None, dict[str, Floats]]:
-    form = settings.form
-    if len(points) <= len(form.parameters):
-        return None, {}
-    seen = points.observations
-    found = fit(form, seen, objective=settings.objective)
-    theta = bootstrap(found, seen, draws=settings.draws, seed=settings.seed, objective=settings.objective)
-    params = _estimates(form.named(found.theta), form.named(theta))
-    flat = _without_effect(found, seen)
-    loose = [name for name in form.judged if name in flat or _is_loose(params[name])]
-    exponent, exponent_draws = _slope(form, found.theta), _slope(form, theta)
-    return Parametric(
-        form=form.name,
-        formula=form.formula,
-        source=form.source,
-        fails=form.fails,
-        params=params,
-        theta={name: float(value) for name, value in zip(form.parameters, found.theta, strict=True)},
-        exponents=_exponents(exponent, exponent_draws),
-        objective=found.objective,
-        objective_in_words=settings.objective.in_words(),
-        n_starts=found.n_starts,
-        at_optimum=found.at_optimum,
-        loose=loose,
-        usable=not loose and len(points) >= RUNS_A_PARAMETER * len(form.parameters),
-        residuals=_residuals(found, points),
-    ), {name: theta[:, i] for i, name in enumerate(form.parameters)}
+    return fit_parametric(
+        points,
+        settings.form,
+        objective=settings.objective,
+        draws=settings.draws,
+        seed=settings.seed,
+        by=settings.resampling,
+    )
+
+
+def _held_out(
+    runs: pl.DataFrame, points: Points, settings: Settings, chosen: NDArray[np.bool_] | None
+) -> HeldOut | None:
+    held = largest(points, by=settings.hold_out) if chosen is None else split(runs, chosen, other=settings.form.further)
+    if held is None:
+        return None
+    return validate(held, settings.form, objective=settings.objective, seed=settings.seed)
 
 
 def _isoflop(points: Points, settings: Settings) -> tuple[IsoFlop | None, dict[str, Floats]]:
@@ -121,7 +118,7 @@ def _isoflop(points: Points, settings: Settings) -> tuple[IsoFlop | None, dict[s
         budgets=[_minimum(curve) for curve in curves],
         d_opt=_line(minima.log_d) if minima else None,
         loss_opt=_line(minima.log_loss) if minima else None,
-        exponents=_exponents(1 - minima.log_d.slope, 1 - minima.log_d.draws[:, 1]) if minima else {},
+        exponents=exponents(1 - minima.log_d.slope, 1 - minima.log_d.draws[:, 1]) if minima else {},
         usable=len(usable) >= MINIMA,
     )
     return findings, _line_draws(minima)
@@ -159,47 +156,6 @@ def _positive(runs: pl.DataFrame, name: str) -> Floats:
         return np.empty(0)
     values = runs[name].drop_nulls().to_numpy().astype(np.float64)
     return values[values > 0]
-
-
-def _residuals(found: Fit, points: Points) -> list[Residual]:
-    columns = (points.run, points.n_params, points.n_tokens, points.loss_nats, found.residuals(points.observations))
-    return [
-        Residual(run=run, n_params=float(n), n_tokens=float(d), loss_nats=float(loss), residual=float(residual))
-        for run, n, d, loss, residual in zip(*columns, strict=True)
-    ]
-
-
-def _estimates(values: dict[str, Floats], draws: dict[str, Floats]) -> dict[str, Estimate]:
-    return {name: Estimate.of(float(value), draws[name]) for name, value in values.items()}
-
-
-def _is_loose(estimate: Estimate) -> bool:
-    """The interval is wider than the value, or there is none."""
-    if estimate.ci95 is None:
-        return True
-    low, high = estimate.ci95
-    return high - low > abs(estimate.value)
-
-
-def _without_effect(found: Fit, seen: Observations) -> set[str]:
-    """Parameters on which no run's loss depends where the fit ended: they could be anything from there on."""
-    form, moved = found.form, found.theta + np.eye(len(found.theta))
-    with np.errstate(all="ignore"):  # an exponent moved by 1 may well overflow
-        change = np.log(form.loss(moved[:, None, :], seen.variables) / form.loss(found.theta, seen.variables))
-    flat = np.abs(change).max(axis=1) < EFFECT
-    return {name.removeprefix("ln_") for name, is_flat in zip(form.parameters, flat, strict=True) if is_flat}
-
-
-def _exponents(a: Floats | float, draws: Floats) -> dict[str, Estimate]:
-    """a of N* ~ C^a and b = 1 - a of D*; none where a is not defined."""
-    if not np.isfinite(a):
-        return {}
-    return {"a": Estimate.of(float(a), draws), "b": Estimate.of(1 - float(a), 1 - draws)}
-
-
-def _slope(form: Form, theta: Floats) -> Floats:
-    """d ln N* / d ln(ND), which for a power law is the same everywhere."""
-    return form.optimal_log_n(theta, 1.0) - form.optimal_log_n(theta, 0.0)
 
 
 def _minimum(curve: Curve) -> BudgetMinimum:

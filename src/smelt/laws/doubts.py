@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import polars as pl
+from scipy.special import bdtr
 
-from smelt.laws.findings import METHOD_NAMES, BudgetMinimum, Data, Findings, IsoFlop, Parametric
+from smelt.laws.findings import METHOD_NAMES, BudgetMinimum, Data, Dropping, Findings, HeldOut, IsoFlop, Parametric
 from smelt.laws.forms import FORMS
 from smelt.units import format_count
 
@@ -23,6 +24,18 @@ SURPRISING = 0.05
 """p below which the minima scatter more about their line than noise explains."""
 FEW_STARTS = 0.01
 """Share of starts at the optimum below which there may be a better one nobody found."""
+MOVED = 1.0
+"""Standard errors that the exponent may move with a few runs left out."""
+NAMED = 3
+"""Influential runs that are named."""
+APART = 2
+"""Factor between the widths of a bootstrap's and a profile's interval that is worth a word: taste."""
+TINY = 1e-12
+"""No interval is narrower."""
+COVERED = 0.8
+"""Share of held-out runs in their 95% intervals that is good enough however many they are: taste."""
+MISSED = 0.01
+"""p below which too few held-out runs lie in their 95% intervals: with three of five the chance is 2%, with two .1%."""
 
 
 def doubts(findings: Findings) -> list[str]:
@@ -31,6 +44,7 @@ def doubts(findings: Findings) -> list[str]:
         *_about_agreement(findings),
         *(_about_isoflop(findings.isoflop) if findings.isoflop else _without_budgets()),
         *(_about_parametric(findings.parametric, findings) if findings.parametric else _without_form(findings)),
+        *(_about_held_out(findings.held_out) if findings.held_out else ()),
         *_about_form(findings.parametric),
         *_about_data(findings),
     ]
@@ -88,13 +102,77 @@ def _about_minimum(minimum: BudgetMinimum) -> Iterator[str]:
 
 def _about_parametric(parametric: Parametric, findings: Findings) -> Iterator[str]:
     if parametric.loose:
-        said = "; ".join(f"{name} is {_loose_range(parametric, name)}" for name in parametric.loose)
+        said = "; ".join(_loose_range(parametric, name) for name in parametric.loose)
         yield f"These runs do not identify {_and(parametric.loose)} of the parametric form: {said}."
     if not parametric.usable:
         trust = ": trust the parabolas" if findings.trusted == "isoflop" else ""
         yield f"The parametric fit {parametric.formula} is not usable at this scale{trust}."
     if parametric.at_optimum < FEW_STARTS:
         yield f"Only {parametric.at_optimum:.1%} of {parametric.n_starts} starts reached the optimum of the fit."
+    yield from parametric.caveats
+    yield from _about_dropping(parametric)
+    yield from _about_influence(parametric)
+    yield from _about_intervals(parametric)
+
+
+def _about_dropping(parametric: Parametric) -> Iterator[str]:
+    """A few runs that move the exponent by more than its standard error, said once for each order of dropping them."""
+    told: set[frozenset[str]] = set()
+    for dropping in parametric.dropping:
+        worst = max(range(len(dropping.errors)), key=lambda i, dropping=dropping: dropping.errors[i], default=0)
+        runs = frozenset(dropping.runs[:worst])
+        if worst and dropping.errors[worst] > MOVED and runs not in told:
+            told.add(runs)
+            which = {"loss": "largest losses", "residual": "worst fitted"}[dropping.by]
+            yield (
+                f"Without {_counted(worst, which)} ({', '.join(sorted(runs))}) {_moved(dropping, parametric, worst)}, "
+                f"{dropping.errors[worst]:.2g} standard errors: look at these runs before believing either."
+            )
+
+
+def _moved(dropping: Dropping, parametric: Parametric, count: int) -> str:
+    """What moved, from where to where."""
+    if dropping.exponent:
+        return f"the exponent a goes from {dropping.exponent[0]:.3f} to {dropping.exponent[count]:.3f}"
+    moves = {name: dropping.params[name] for name in dropping.params if name in parametric.params}
+    errors = {name: parametric.params[name].se for name in moves}
+    name = max(moves, key=lambda name: abs(moves[name][count] - moves[name][0]) / (errors[name] or float("inf")))
+    return f"{name} goes from {moves[name][0]:.3g} to {moves[name][count]:.3g}"
+
+
+def _about_influence(parametric: Parametric) -> Iterator[str]:
+    alone = [run for run in parametric.influence if run.errors > MOVED]
+    if alone:
+        named = _and([f"{run.run} ({run.errors:.2g})" for run in alone[:NAMED]])
+        more = f" and {len(alone) - NAMED} more" if len(alone) > NAMED else ""
+        yield f"Single runs move the fit by more than a standard error (so many in brackets): {named}{more}."
+
+
+def _about_intervals(parametric: Parametric) -> Iterator[str]:
+    """Where the profile and the bootstrap say very different things of a parameter that the runs identify."""
+    for name in parametric.judged:
+        found, ends = parametric.identifiability.get(name), parametric.params[name].ci95
+        if found is None or ends is None or name in parametric.loose:
+            continue
+        ours = f"the bootstrap has {ends[0]:.3g} to {ends[1]:.3g}"
+        if found.low is None or found.high is None:
+            yield f"By its profile {found.verdict}; {ours}. Believe the wider."
+        elif not 1 / APART < (found.high - found.low) / max(ends[1] - ends[0], TINY) < APART:
+            yield (
+                f"The two intervals of {name} differ by more than a factor of {APART}: by its profile {found.verdict}, "
+                f"{ours}. The runs differ in noise, or a few decide; believe the wider."
+            )
+
+
+def _about_held_out(held_out: HeldOut) -> Iterator[str]:
+    if held_out.covered is None:
+        return
+    inside = round(held_out.covered * held_out.n)
+    if held_out.covered < COVERED and bdtr(inside, held_out.n, 0.95) < MISSED:
+        yield (
+            f"Of {held_out.n} runs held out ({held_out.what}) only {inside} lie in the 95% interval that the others "
+            "give them: the form does not hold as far as that."
+        )
 
 
 def _about_form(parametric: Parametric | None) -> Iterator[str]:
@@ -143,11 +221,15 @@ def checklist(findings: Findings, runs: pl.DataFrame) -> dict[str, str]:
         "points dropped": "; ".join(f"{run}: {why}" for run, why in sorted(data.dropped.items())) or "none",
         "loss": "nats per token on held-out text",
         "objective": parametric.objective_in_words if parametric else "least squares",
-        "optimiser": "BFGS, weak Wolfe line search",
+        "optimiser": parametric.optimiser if parametric else "none",
         "starts": f"{parametric.n_starts}, {parametric.at_optimum:.0%} at the optimum" if parametric else "none",
         "validation": _validation(findings),
-        "intervals": f"{findings.draws} draws, seed {findings.seed}: runs resampled (form), residuals (parabolas)",
+        "intervals": f"{findings.draws} draws, seed {findings.seed}: {_resampled(parametric)}residuals (parabolas)",
     }
+
+
+def _resampled(parametric: Parametric | None) -> str:
+    return f"{parametric.resampling} (form), " if parametric else ""
 
 
 def _overhead(data: Data) -> str:
@@ -159,9 +241,7 @@ def _validation(findings: Findings) -> str:
     held_out = findings.held_out
     if held_out is None or held_out.parametric is None:
         return "none: too few runs or budgets"
-    return (
-        f"{held_out.n} runs from {held_out.flops:.2g} FLOPs on held out: mean relative error {held_out.parametric:.2%}"
-    )
+    return f"{held_out.n} runs held out ({held_out.what}): mean relative error {held_out.parametric:.2%}"
 
 
 def _recorded(runs: pl.DataFrame, names: tuple[str, ...]) -> str:
@@ -171,13 +251,20 @@ def _recorded(runs: pl.DataFrame, names: tuple[str, ...]) -> str:
 
 
 def _loose_range(parametric: Parametric, name: str) -> str:
-    ends = parametric.params[name].ci95
+    """By the profile, unless it is as sure as the bootstrap is not."""
+    profile, ends = parametric.identifiability.get(name), parametric.params[name].ci95
+    if profile is not None and (profile.low is None or profile.high is None or "anywhere" in profile.verdict):
+        return profile.verdict
     if ends is None:
-        return "anywhere"
+        return f"{name} is anywhere"
     if ends[1] - ends[0] <= abs(parametric.params[name].value):
-        return f"without effect where the fit left it, at {parametric.params[name].value:.2g}"
+        return f"{name} is without effect where the fit left it, at {parametric.params[name].value:.2g}"
     low = f"{ends[0]:.2g}" if abs(ends[0]) > 1e-3 else "0"  # a floor of 1e-12 nats is none
-    return f"anywhere from {low} to {ends[1]:.2g}"
+    return f"{name} is anywhere from {low} to {ends[1]:.2g}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"the {count} {what}" if count > 1 else f"the one run with the {what.removesuffix('es')}"
 
 
 def _and(names: list[str]) -> str:

@@ -43,6 +43,8 @@ class Observations:
     variables: Mapping[str, Floats]
     """By the names that forms give them: N, D, C."""
     loss: Floats
+    budget: Floats | None = None
+    """The budget each run was meant for; NaN where there is none."""
 
     def __len__(self) -> int:
         return len(self.run)
@@ -57,7 +59,16 @@ class Observations:
             run=tuple(run for run, kept in zip(self.run, mask, strict=True) if kept),
             variables={name: values[mask] for name, values in self.variables.items()},
             loss=self.loss[mask],
+            budget=None if self.budget is None else self.budget[mask],
         )
+
+    @property
+    def cells(self) -> list[NDArray[np.intp]]:
+        """Which runs differ in nothing but their seeds: those of equal variables, cell by cell."""
+        rows = np.stack(list(self.variables.values()), axis=1)
+        _, cells = np.unique(rows, axis=0, return_inverse=True)
+        order, counts = np.argsort(cells, kind="stable"), np.bincount(cells)
+        return np.split(order, np.cumsum(counts)[:-1])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,7 +137,7 @@ class Points:
     def observations(self) -> Observations:
         """Its variables and losses, for a form to be fitted to."""
         variables = {**self.other, "N": self.size, "D": self.n_tokens, "C": self.flops}
-        return Observations(run=self.run, variables=variables, loss=self.loss_nats)
+        return Observations(run=self.run, variables=variables, loss=self.loss_nats, budget=self.budget_flops)
 
     @property
     def typical(self) -> dict[str, float]:

@@ -1,37 +1,126 @@
-"""How far a law can be believed: its error on the largest runs, held out, and its two methods side by side."""
+"""How far a law can be believed: its error on runs held out, and its two methods side by side."""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from smelt.errors import InputError
 from smelt.laws import isoflop
-from smelt.laws.findings import Agreement, HeldOut
-from smelt.laws.fit import held_out_error
-from smelt.laws.forms import Form
+from smelt.laws.findings import LEVEL, Agreement, HeldOut, Interval, Largest, Predicted
+from smelt.laws.fit import Fit, bootstrap, fit
+from smelt.laws.forms import Floats, Form
 from smelt.laws.law import ScalingLaw
 from smelt.laws.objective import Objective
-from smelt.laws.points import Points
+from smelt.laws.points import Observations, Points
+from smelt.units import format_count
+
+TENTH = 0.1
+"""Share of the runs that is held out where no budget or size says which."""
+DRAWS = 400
+"""Of the interval of a run held out."""
+LISTED = 100
+"""Runs held out that are listed one by one."""
 
 
-def held_out(points: Points, form: Form, *, objective: Objective) -> HeldOut | None:
-    """The runs of the largest budget (of the largest tenth of FLOPs, without budgets) predicted from the others."""
-    budgets = points.budgets
-    if len(budgets) == 1:
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Runs to fit to, and runs to be predicted."""
+
+    train: Points
+    test: Points
+    what: str
+    """What the test is, in words."""
+    minimum: tuple[float | None, float | None] = (None, None)
+    """Relative errors of the least loss and of N* at a budget held out, by the parabolas of the others."""
+
+
+def largest(points: Points, *, by: Largest) -> Split | None:
+    """The runs of the largest budget, or of the largest N; None where nothing would be left to fit to.
+
+    Where runs have no budgets, or all of them another N, it is the largest tenth.
+    """
+    budgets, sizes = points.budgets, np.unique(points.n_params)
+    if by == "flops":
+        measure = points.budget_flops if len(budgets) else points.flops
+        level = budgets[-1] if len(budgets) else np.quantile(points.flops, 1 - TENTH)
+        what = f"the largest budget, {level:.2g} FLOPs" if len(budgets) else f"{level:.2g} FLOPs and more"
+    else:
+        measure = points.n_params
+        level = min(sizes[-1], np.quantile(points.n_params, 1 - TENTH))
+        what = f"models of {format_count(level)} parameters and more"
+    test = measure >= level
+    if np.all(test):
         return None
-    level = budgets[-1] if len(budgets) else np.quantile(points.flops, 0.9)
-    measure = points.budget_flops if len(budgets) else points.flops
-    train, test = points.where(~(measure >= level)), points.where(measure >= level)
-    loss, n_opt = _held_out_minimum(points.alike)
-    enough = len(train) > len(form.parameters)
+    minimum = _held_out_minimum(points.alike) if by == "flops" and len(budgets) else (None, None)
+    return Split(points.where(~test), points.where(test), what, minimum)
+
+
+def split(runs: pl.DataFrame, held_out: NDArray[np.bool_], *, other: Sequence[str] = ()) -> Split:
+    """The runs of a table at which `held_out` holds, and the others. Raises InputError where either are none."""
+    if held_out.shape != (runs.height,) or np.all(held_out) or not np.any(held_out):
+        raise InputError(
+            where="the runs to hold out",
+            what=f"are {int(held_out.sum())} of {runs.height}",
+            expected="some runs to hold out, and some to fit to",
+        )
+    train, _ = Points.from_frame(runs.filter(~held_out), other=other)
+    test, _ = Points.from_frame(runs.filter(held_out), other=other)
+    return Split(train, test, f"{len(test)} runs of {test.flops.min():.2g} to {test.flops.max():.2g} FLOPs")
+
+
+def validate(held: Split, form: Form, *, objective: Objective, seed: int) -> HeldOut:
+    """How well the form, fitted to the one part, predicts the other."""
+    runs, error, covered = list[Predicted](), None, None
+    if len(held.train) > len(form.parameters):
+        train, test = held.train.observations, held.test.observations
+        found = fit(form, train, objective=objective)
+        draws = _predictions(found, train, test, objective, seed)
+        error = float(np.mean(np.abs(np.expm1(-found.residuals(test)))))
+        low, high = np.percentile(draws, LEVEL, axis=0)
+        covered = float(np.mean((low <= test.loss) & (test.loss <= high)))
+        runs = _predicted(held.test, form.loss(found.theta, test.variables), draws)
     return HeldOut(
-        flops=float(level),
-        n=len(test),
-        parametric=held_out_error(form, train=train.observations, test=test.observations, objective=objective)
-        if enough
-        else None,
-        isoflop_loss=loss,
-        isoflop_n_opt=n_opt,
+        flops=float(held.test.flops.min()),
+        n=len(held.test),
+        parametric=error,
+        isoflop_loss=held.minimum[0],
+        isoflop_n_opt=held.minimum[1],
+        what=held.what,
+        runs=runs,
+        covered=covered,
     )
+
+
+def _predictions(found: Fit, train: Observations, test: Observations, objective: Objective, seed: int) -> Floats:
+    """Losses (draws, runs) that runs of the test might have had: by a bootstrap, with the scatter of those fitted to.
+
+    Residuals are widened by sqrt(n / (n - P)): a form passes closer to its own runs than to new ones.
+    """
+    theta = bootstrap(found, train, draws=DRAWS, seed=seed, objective=objective)
+    residuals = found.residuals(train) * np.sqrt(len(train) / (len(train) - len(found.theta)))
+    scatter = np.random.RandomState(seed).choice(residuals, size=(DRAWS, len(test)))
+    with np.errstate(over="ignore"):  # resamples may have run away
+        return np.nan_to_num(found.form.loss(theta[:, None], test.variables) * np.exp(scatter), nan=np.inf)
+
+
+def _predicted(test: Points, loss: Floats, draws: Floats) -> list[Predicted]:
+    """Of the runs with the most FLOPs."""
+    listed = np.sort(np.argsort(-test.flops, kind="stable")[:LISTED])
+    return [
+        Predicted(
+            run=test.run[i],
+            n_params=float(test.n_params[i]),
+            n_tokens=float(test.n_tokens[i]),
+            loss_nats=float(test.loss_nats[i]),
+            predicted=Interval.of(float(loss[i]), draws[:, i]),
+        )
+        for i in listed
+    ]
 
 
 def _held_out_minimum(points: Points) -> tuple[float | None, float | None]:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from planted_forms import SPANS, is_free, log_loss, planted_runs, planted_theta, some_variables
-from smelt.laws.bfgs import minimise
 from smelt.laws.fit import Fit, fit
 from smelt.laws.forms import FORMS, Form
-from smelt.laws.objective import DELTA
+from smelt.laws.objective import Objective
 from smelt.laws.points import Observations
+from smelt.laws.problem import Problem
 
 EVERY = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
 STARTS = 400
@@ -104,12 +104,12 @@ def test_no_other_start_ends_lower(form: Form, monkeypatch: pytest.MonkeyPatch) 
     """Five hundred starts scattered about the form's own, and the truth."""
     theta, seen = planted_runs(form, noise=0.01)
     found, x = fit_from_few(form, seen, monkeypatch), seen.x(form)
-    generator, centre = np.random.default_rng(3), form.centre(x)
+    generator = np.random.default_rng(3)
     chosen = form.starts(x, np.log(seen.loss))
     chosen = chosen[generator.integers(len(chosen), size=500)]
     width = np.where(is_free(form), np.where(np.abs(chosen) < 1, 0.5 * np.abs(chosen), 0.7), 0.0)
-    others = form.shift(np.vstack([chosen + width * generator.standard_normal(chosen.shape), theta]), centre)
-    _, reached = minimise(form, others, x - centre, np.log(seen.loss), weights=np.ones((1, len(seen))), delta=DELTA)
+    others = np.vstack([chosen + width * generator.standard_normal(chosen.shape), theta])
+    _, reached = Problem.of(form, seen, Objective()).solve(others)
     assert found.objective <= np.nanmin(reached) * (1 + 1e-6)
 
 

@@ -9,6 +9,7 @@ import importlib
 import pkgutil
 
 from smelt.laws.forms.form import COLUMNS as COLUMNS
+from smelt.laws.forms.form import LARGEST_LOG as LARGEST_LOG
 from smelt.laws.forms.form import Floats as Floats
 from smelt.laws.forms.form import Form as Form
 from smelt.laws.forms.form import Variables as Variables

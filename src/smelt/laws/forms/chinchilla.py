@@ -47,6 +47,7 @@ class Chinchilla(Form):
     variables = ("N", "D")
     parameters = ("ln_A", "ln_B", "ln_E", "alpha", "beta")
     judged = ("E", "alpha", "beta")  # A and B follow their exponents, and are loose on any data
+    nonlinear = ("alpha", "beta")
     log_loss = staticmethod(chinchilla_log_loss)
 
     def starts(self, x: Floats, log_loss: Floats) -> Floats:
@@ -66,6 +67,11 @@ class Chinchilla(Form):
         moved[..., 0] -= moved[..., 3] * by[0]
         moved[..., 1] -= moved[..., 4] * by[1]
         return moved
+
+    def basis(self, nonlinear: Floats, x: Floats) -> Floats:
+        """N^-alpha, D^-beta and one: what A, B and E multiply."""
+        with np.errstate(over="ignore"):  # a search may look far out
+            return np.column_stack([np.exp(-nonlinear * x), np.ones(len(x))])
 
     def loss(self, theta: Floats, variables: Variables) -> Floats:
         """E + A/N^alpha + B/D^beta, each term as one exponential so that a huge A is no overflow."""

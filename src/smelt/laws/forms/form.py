@@ -84,7 +84,7 @@ class Form(ABC):
         return np.zeros(x.shape[1])
 
     def shift(self, theta: Floats, by: Floats) -> Floats:
-        """`theta` (..., P) for the same law said in x - `by`."""
+        """`theta` (..., P) for the same law said in x - `by`: linear in theta."""
         return np.array(theta, dtype=np.float64)
 
     def basis(self, nonlinear: Floats, x: Floats) -> Floats:
