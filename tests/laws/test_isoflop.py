@@ -8,7 +8,8 @@ import pytest
 
 from planted_runs import BUDGETS, EXPONENT, best_size, ladder
 from smelt.laws.forms import Floats
-from smelt.laws.isoflop import Minima, fit_curves, fit_minima
+from smelt.laws.isoflop import fit_curves
+from smelt.laws.minima import Minima, fit_minima
 from smelt.laws.points import Points
 
 

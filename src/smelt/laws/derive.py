@@ -1,4 +1,4 @@
-"""From a table of runs to a law: both methods, what they agree on, and what to doubt."""
+"""From a table of runs to a law: every method that can be computed, what they agree on, and what to doubt."""
 
 from __future__ import annotations
 
@@ -8,24 +8,12 @@ import numpy as np
 import polars as pl
 
 from smelt.errors import InputError
-from smelt.laws import isoflop
+from smelt.laws import lines
 from smelt.laws.doubts import checklist, doubts
-from smelt.laws.findings import (
-    BudgetMinimum,
-    Data,
-    Estimate,
-    Findings,
-    Interval,
-    IsoFlop,
-    LineFit,
-    Parametric,
-    Residual,
-    Span,
-)
+from smelt.laws.findings import METHOD_NAMES, Data, Estimate, Findings, Lines, Method, Parametric, Residual, Span
 from smelt.laws.fit import Fit, bootstrap, fit
 from smelt.laws.forms import FORMS, Floats, Form
-from smelt.laws.isoflop import Curve, Line, Minima
-from smelt.laws.law import LINE_COLUMNS, ScalingLaw, trusted_method
+from smelt.laws.law import ScalingLaw, trusted_method
 from smelt.laws.objective import Objective
 from smelt.laws.overhead import Overhead
 from smelt.laws.points import COUNTING, Points
@@ -33,8 +21,6 @@ from smelt.laws.validate import agreement, held_out
 
 RUNS_A_PARAMETER = 2
 """Fewer, and a parametric fit is not trusted whatever its bootstrap says: assumption, not studied."""
-MINIMA = 3
-"""Usable minima from which the line through them is trusted: two leave it no degree of freedom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +32,8 @@ class Settings:
     """Bootstrap draws of each method; 1,000 know the ends of a 95% interval to about 5% of its width."""
     seed: int = 0
     objective: Objective = Objective()
+    method: Method | None = None
+    """The method to follow; None leaves it to `trusted_method`."""
 
 
 def derive_law(runs: pl.DataFrame, settings: Settings | None = None) -> ScalingLaw:
@@ -54,17 +42,23 @@ def derive_law(runs: pl.DataFrame, settings: Settings | None = None) -> ScalingL
     Raises InputError where neither method can be applied.
     """
     settings = settings or Settings()
-    points, dropped = Points.from_frame(runs, other=_other(settings.form))
+    rows, dropped = Points.from_frame(runs, other=_other(settings.form))
+    points = rows.final
     parametric, theta_draws = _parametric(points, settings)
-    isoflop_findings, line_draws = _isoflop(points, settings)
-    trusted = trusted_method(isoflop_findings, parametric)
+    surface = (settings.form, np.array(list(parametric.theta.values()))) if parametric else None
+    isoflop, isoflop_draws = lines.isoflop_lines(points, surface, draws=settings.draws, seed=settings.seed)
+    akima, akima_draws = lines.akima_lines(points, draws=settings.draws, seed=settings.seed)
+    envelope, envelope_draws = lines.envelope_lines(rows, draws=settings.draws, seed=settings.seed)
+    trusted = trusted_method(isoflop, parametric, akima, envelope)
     if trusted is None:
         raise _too_little(points, settings.form)
     findings = Findings(
         counting=COUNTING,
-        data=_data(runs, points, dropped),
+        data=_data(runs, rows, dropped),
         parametric=parametric,
-        isoflop=isoflop_findings,
+        isoflop=isoflop,
+        akima=akima,
+        envelope=envelope,
         held_out=held_out(points, settings.form, objective=settings.objective),
         agreement=None,
         trusted=trusted,
@@ -73,8 +67,9 @@ def derive_law(runs: pl.DataFrame, settings: Settings | None = None) -> ScalingL
         warnings=[],
         checklist={},
     )
-    law = ScalingLaw(findings, pl.DataFrame(theta_draws | line_draws))
-    findings = findings.model_copy(update={"agreement": agreement(law, points)})
+    findings = _following(findings, settings.method)
+    law = ScalingLaw(findings, pl.DataFrame(theta_draws | isoflop_draws | akima_draws | envelope_draws))
+    findings = findings.model_copy(update={"agreement": agreement(law)})
     said = {"warnings": doubts(findings), "checklist": checklist(findings, runs)}
     return replace(law, findings=findings.model_copy(update=said))
 
@@ -101,7 +96,7 @@ def _parametric(points: Points, settings: Settings) -> tuple[Parametric | None, 
         fails=form.fails,
         params=params,
         theta={name: float(value) for name, value in zip(form.parameters, found.theta, strict=True)},
-        exponents=_exponents(exponent, exponent_draws),
+        exponents=lines.exponents(exponent, exponent_draws),
         objective=found.objective,
         objective_in_words=settings.objective.in_words(),
         n_starts=found.n_starts,
@@ -112,29 +107,30 @@ def _parametric(points: Points, settings: Settings) -> tuple[Parametric | None, 
     ), {name: theta[:, i] for i, name in enumerate(form.parameters)}
 
 
-def _isoflop(points: Points, settings: Settings) -> tuple[IsoFlop | None, dict[str, Floats]]:
-    curves = isoflop.fit_curves(points, draws=settings.draws, seed=settings.seed)
-    if not curves:
-        return None, {}
-    usable = tuple(curve for curve in curves if curve.usable)
-    minima = isoflop.fit_minima(usable)
-    findings = IsoFlop(
-        fails=isoflop.FAILS,
-        budgets=[_minimum(curve) for curve in curves],
-        d_opt=_line(minima.log_d) if minima else None,
-        loss_opt=_line(minima.log_loss) if minima else None,
-        exponents=_exponents(1 - minima.log_d.slope, 1 - minima.log_d.draws[:, 1]) if minima else {},
-        usable=len(usable) >= MINIMA,
-    )
-    return findings, _line_draws(minima)
+def _following(findings: Findings, method: Method | None) -> Findings:
+    """With the method that the settings name as the one to follow; InputError where it has no optimum."""
+    if method is None:
+        return findings
+    found = findings.by(method)
+    if found is None or (isinstance(found, Lines) and found.d_opt is None):
+        raise InputError(
+            where="the run table",
+            what=f"gives no optimum by the {METHOD_NAMES[method]}, the method asked for",
+            expected=lines.NEEDED[method],
+            do=f"name no method: these runs would follow the {METHOD_NAMES[findings.trusted]}",
+        )
+    return findings.model_copy(update={"trusted": method})
 
 
-def _data(runs: pl.DataFrame, points: Points, dropped: dict[str, str]) -> Data:
+def _data(runs: pl.DataFrame, rows: Points, dropped: dict[str, str]) -> Data:
+    points = rows.final
     epochs, overhead = _positive(runs, "epochs"), Overhead.of(points)
     return Data(
         n_runs=runs.height,
         n_used=len(points),
         dropped=dropped,
+        checkpoints=len(rows) - len(points),
+        budgets_recognised=bool(len(points.budgets)) and "budget_flops" not in runs.columns,
         budgets=[float(budget) for budget in points.budgets],
         flops=Span.of(points.flops),
         n_params=Span.of(points.n_params),
@@ -182,45 +178,9 @@ def _is_loose(estimate: Estimate) -> bool:
     return high - low > abs(estimate.value)
 
 
-def _exponents(a: Floats | float, draws: Floats) -> dict[str, Estimate]:
-    """a of N* ~ C^a and b = 1 - a of D*; none where a is not defined."""
-    if not np.isfinite(a):
-        return {}
-    return {"a": Estimate.of(float(a), draws), "b": Estimate.of(1 - float(a), 1 - draws)}
-
-
 def _slope(form: Form, theta: Floats) -> Floats:
     """d ln N* / d ln(ND), which for a power law is the same everywhere."""
     return form.optimal_log_n(theta, 1.0) - form.optimal_log_n(theta, 0.0)
-
-
-def _minimum(curve: Curve) -> BudgetMinimum:
-    c0, c1, c2 = (float(c) for c in curve.coefficients)
-    log_n, log_n_draws = curve.log_n_opt, curve.log_n_opt_draws()
-    has_minimum = bool(np.isfinite(log_n))
-    return BudgetMinimum(
-        budget_flops=curve.budget_flops,
-        n_runs=len(curve.points),
-        centre=curve.centre,
-        coefficients=(c0, c1, c2),
-        n_opt=Interval.of_log(log_n, log_n_draws) if has_minimum else None,
-        d_opt=Interval.of_log(float(curve.log_d(log_n)), curve.log_d(log_n_draws)) if has_minimum else None,
-        loss_opt=Interval.of(curve.loss_opt, curve.loss_opt_draws()) if has_minimum else None,
-        interior=curve.interior,
-        flat=curve.flat,
-        in_line=curve.usable,
-    )
-
-
-def _line(line: Line) -> LineFit:
-    return LineFit(intercept=line.intercept, slope=Estimate.of(line.slope, line.draws[:, 1]), excess=line.excess)
-
-
-def _line_draws(minima: Minima | None) -> dict[str, Floats]:
-    if minima is None or not len(minima.log_d.draws):
-        return {}
-    columns = np.concatenate([minima.log_d.draws, minima.log_loss.draws], axis=1)
-    return {name: columns[:, i] for i, name in enumerate(LINE_COLUMNS)}
 
 
 def _too_little(points: Points, form: Form) -> InputError:

@@ -1,230 +1,158 @@
 """Approach 2 of Hoffmann et al. 2022: a parabola in ln N through the runs of one budget, its minimum, a line through
-the minima.
-
-    loss                              ln D*
-     |  o           o  budget 1         |            *
-     |    o       o                     |        *
-     |       o *        budget 2        |    *
-     +------------------- ln N          +---------------- ln C
+the minima (minima.py draws it).
 
 Nothing is assumed of how loss depends on N and D beyond "smooth near its minimum", so it stands on a small ladder where
 the parametric form does not. Its known weakness: on a surface that is not symmetric in ln N the minimum is off by a
-constant factor (1.01 to 1.16 on published surfaces with sizes 4x to 8x either side), while the exponent is unbiased.
-
-The curves are drawn over `n_params`, for people. The line is that of D* against C, both counted beyond dispute; N is
-what they leave, C/6D*, as the fits count it (points.py): the line of N* is this one turned over, a = 1 - b.
+factor that depends on the sizes tried (1.01 to 1.16 on published surfaces with sizes 4x to 8x either side). Where the
+sizes lie alike about every minimum the factor is the same at each, and the exponent is unbiased. `bias` computes the
+factor on a fitted surface, `asymmetry` tests for it in the curves themselves.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import chdtrc
+from scipy.special import stdtr
 
-from smelt.laws.forms import Floats
+from smelt.laws.forms import Floats, Form
+from smelt.laws.minima import OWN_NOISE, Curve, Residuals, budget_groups, noise
 from smelt.laws.points import Points
 
 FAILS = (
     "On a surface that is not symmetric in ln N the minima are off by a constant factor (1.01 to 1.16 with sizes 4x "
     "to 8x either side, on published surfaces); the exponent is not. It says nothing of runs away from the optimum."
 )
-SIZES = 3
-"""Distinct sizes that a parabola needs."""
-OWN_NOISE = 10
-"""Runs from which a budget's noise is judged by its own residuals: large budgets are quieter (in Llama 3's curves by
-a factor 8), but with few runs one cannot tell, and sharing costs less than guessing."""
-CLEAR = 0.95
-"""Share of the draws that must bend upwards for a curve not to count as flat."""
+CUBIC_SIZES = 5
+"""Distinct sizes from which a cubic leaves something to judge it by."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Curve:
-    """One budget's parabola: loss = c0 + c1 u + c2 u^2 with u = ln N - centre."""
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Parabola(Curve):
+    """One budget's parabola: loss = c0 + c1 u + c2 u^2 with u = ln N - centre; its vertex is the minimum."""
 
-    budget_flops: float
-    points: Points
     centre: float
     coefficients: Floats
     """(3,): c0, c1, c2 in nats."""
-    draws: Floats
-    """(draws, 3): the same, refitted to noise drawn anew; no rows where no run is left to tell noise from curve."""
-
-    @property
-    def log_n(self) -> Floats:
-        """ln N of its runs."""
-        return np.log(self.points.n_params)
-
-    @property
-    def log_n_opt(self) -> float:
-        """ln of the best `n_params`: the parabola's vertex; NaN where it does not bend upwards."""
-        return float(self._vertex(self.coefficients))
-
-    @property
-    def loss_opt(self) -> float:
-        """The loss at the vertex, nats."""
-        return float(_polynomial(self.coefficients, self.log_n_opt - self.centre))
-
-    @property
-    def interior(self) -> bool:
-        """The minimum lies strictly between the smallest and the largest size tried."""
-        return bool(self.log_n.min() < self.log_n_opt < self.log_n.max())
-
-    @property
-    def flat(self) -> bool:
-        """Noise alone could have made the bend: N* is anywhere.
-
-        True where fewer than 95% of the draws bend upwards, or where the 95% interval of ln N* is wider than the
-        sizes tried.
-        """
-        if not len(self.draws):
-            return False
-        low, high = np.percentile(self.log_n_opt_draws(), [2.5, 97.5])
-        return bool(np.mean(self.draws[:, 2] > 0) < CLEAR or high - low > np.ptp(self.log_n))
-
-    @property
-    def usable(self) -> bool:
-        """Its minimum may enter the line."""
-        return self.interior and not self.flat
-
-    def log_n_opt_draws(self) -> Floats:
-        """ln N* (draws); a draw without a minimum, or far out, is kept one range beyond the sizes tried."""
-        reach = np.ptp(self.log_n)
-        vertex = np.nan_to_num(self._vertex(self.draws), nan=np.inf)
-        return np.clip(vertex, self.log_n.min() - reach, self.log_n.max() + reach)
-
-    def loss_opt_draws(self) -> Floats:
-        """Loss at N*, nats (draws)."""
-        return _polynomial(self.draws, self.log_n_opt_draws() - self.centre)
-
-    def log_d(self, log_n: Floats | float) -> Floats:
-        """ln D that the budget leaves at ln N: a polynomial through its runs, for an exact count is not 6ND."""
-        degree = 2 if len(np.unique(self.log_n)) > SIZES else 1
-        u = self.log_n - self.centre
-        coefficients = np.polyfit(u, np.log(self.points.n_tokens), degree)
-        return np.asarray(np.polyval(coefficients, log_n - self.centre), dtype=np.float64)
-
-    def _vertex(self, coefficients: Floats) -> Floats:
-        slope, bend = coefficients[..., 1], coefficients[..., 2]
-        return self.centre - slope / np.where(bend > 0, 2 * bend, np.nan)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Line:
-    """ln y = intercept + slope ln C, by ordinary least squares, with draws of both (draws, 2)."""
+@dataclass(frozen=True, slots=True)
+class Asymmetry:
+    """A cubic term in the curves of several budgets: which way, how surely, and what it does to the minima."""
 
-    intercept: float
-    slope: float
-    draws: Floats
-    excess: float | None
-    """p of a chi-square test that the minima scatter about the line no more than their own draws do."""
-
-    def at(self, flops: float) -> float:
-        """ln y of a budget."""
-        return self.intercept + self.slope * float(np.log(flops))
+    t: float
+    """Student's t of the budgets' cubic terms together; positive where loss rises faster towards large models."""
+    degrees: int
+    p: float
+    """Of so large a t, either way, on symmetric curves."""
+    factor: float | None
+    """Geometric mean of N* by the parabolas over N* by the cubics; None where a cubic has no minimum."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Minima:
-    """The lines through the minima of at least two curves: pass those that are `usable`."""
-
-    curves: tuple[Curve, ...]
-    log_d: Line
-    """ln D*: its slope is b in D* ~ C^b."""
-    log_loss: Line
-    """ln of the least loss: a power law without a floor, to be believed near the runs only."""
-
-
-def fit_curves(points: Points, *, draws: int, seed: int) -> tuple[Curve, ...]:
+def fit_curves(points: Points, *, draws: int, seed: int) -> tuple[Parabola, ...]:
     """A parabola for each budget of at least three distinct sizes, by ascending budget."""
-    groups = [points.where(points.budget_flops == budget) for budget in points.budgets]
-    groups = [group for group in groups if len(np.unique(group.n_params)) >= SIZES]
-    solvers = [np.linalg.pinv(_basis(group)) for group in groups]
-    fitted = [solver @ group.loss_nats for solver, group in zip(solvers, groups, strict=True)]
-    noise = _noise(groups, fitted, draws=draws, seed=seed)
-    return tuple(
-        Curve(
-            budget_flops=float(group.budget_flops[0]),
-            points=group,
-            centre=float(np.log(group.n_params).mean()),
-            coefficients=coefficients,
-            draws=coefficients + errors @ solver.T,
-        )
-        for group, solver, coefficients, errors in zip(groups, solvers, fitted, noise, strict=True)
-    )
+    groups = budget_groups(points)
+    residuals = [Residuals.of(_basis(group, 2), group.loss_nats) for group in groups]
+    curves = {i: _parabola(groups[i], errors) for i, errors in noise(residuals, draws=draws, seed=seed)}
+    return tuple(curves[i] for i in range(len(groups)))
 
 
-def fit_minima(curves: tuple[Curve, ...]) -> Minima | None:
-    """The lines through the minima of `curves`; None for fewer than two."""
-    if len(curves) < 2:
-        return None
-    log_flops = np.log([curve.budget_flops for curve in curves])
-    log_d = np.array([curve.log_d(curve.log_n_opt) for curve in curves])
-    log_d_draws = np.array([curve.log_d(curve.log_n_opt_draws()) for curve in curves])
-    loss = np.array([curve.loss_opt for curve in curves])
-    loss_draws = np.array([curve.loss_opt_draws() for curve in curves])
-    return Minima(
-        curves=curves,
-        log_d=_line(log_flops, log_d, log_d_draws),
-        log_loss=_line(log_flops, np.log(loss), np.log(loss_draws)),
-    )
+def bias(form: Form, theta: Floats, budgets: Floats, sizes: Sequence[Floats]) -> Floats:
+    """N* by parabolas over the true N* on the surface of a form, without noise, at each budget.
 
-
-def _noise(groups: list[Points], fitted: list[Floats], *, draws: int, seed: int) -> list[Floats]:
-    """Noise for each budget's runs, drawn anew: (draws, runs) each; (0, runs) where no run is left to judge it by.
-
-    A residual bootstrap, since resampling five runs of five would often leave too few sizes for a parabola. Three
-    corrections for small samples: residuals are divided by sqrt(1 - leverage), since a curve passes closer to its own
-    runs than to new ones; budgets of few runs share theirs; and each draw is scaled by sqrt(dof / chi2), which makes
-    intervals as wide as Student's t (at 8 degrees of freedom a plain bootstrap is 15% too narrow).
+    `sizes` are the N tried at each budget, as fits count them; D = C/6N. NaN where the form has no optimum or its
+    curve no minimum. On L = E + A/N^.34 + B/D^.28 with 15 sizes from N*/8 to 8 N* it is 1.030.
     """
-    generator = np.random.RandomState(seed)  # its stream is frozen: see fit.resample
-    noise: dict[int, Floats] = {}
-    for together in _sharing(groups):
-        degrees = sum(len(groups[i]) - 3 for i in together)
-        if not degrees:
-            noise |= {i: np.empty((0, len(groups[i]))) for i in together}
-            continue
-        pool = np.concatenate([_studentised(groups[i], fitted[i]) for i in together])
-        pool -= pool.mean()
-        widths = np.sqrt(degrees / generator.chisquare(degrees, size=(draws, 1)))
-        for i in together:
-            noise[i] = widths * pool[generator.randint(len(pool), size=(draws, len(groups[i])))]
-    return [noise[i] for i in range(len(groups))]
+    truth = form.optimal_log_n(theta, np.log(budgets / 6))
+    found = np.empty(len(budgets))
+    for i, (flops, n) in enumerate(zip(budgets, sizes, strict=True)):
+        centre = np.log(n).mean()
+        loss = form.loss(theta, {"N": n, "D": flops / 6 / n, "C": np.full(len(n), flops)})
+        found[i] = centre + _vertex(np.polynomial.polynomial.polyfit(np.log(n) - centre, loss, 2))
+    return np.exp(found - truth)
 
 
-def _sharing(groups: list[Points]) -> list[list[int]]:
-    """Which budgets judge their noise together: the small ones, or all where those have no residuals."""
-    small = [i for i, group in enumerate(groups) if len(group) < OWN_NOISE]
-    if small and all(len(groups[i]) == 3 for i in small):
-        return [list(range(len(groups)))]
-    large = [[i] for i, group in enumerate(groups) if len(group) >= OWN_NOISE]
-    return [small, *large] if small else large
+def asymmetry(points: Points) -> Asymmetry | None:
+    """Whether loss against ln N leans to one side, over all budgets of at least five distinct sizes; None without."""
+    groups = [group for group in budget_groups(points) if len(np.unique(group.n_params)) >= CUBIC_SIZES]
+    cubics = [np.linalg.pinv(_basis(group, 3)) @ group.loss_nats for group in groups]
+    leans, degrees = _leans(groups, cubics)
+    if not degrees:
+        return None
+    t = float(np.sum(leans) / np.sqrt(len(leans)))  # each has variance one: Stouffer's sum
+    parabolas = [_vertex(np.linalg.pinv(_basis(group, 2)) @ group.loss_nats) for group in groups]
+    shifts = np.array(parabolas) - np.array([_cubic_minimum(cubic) for cubic in cubics])
+    return Asymmetry(
+        t=t,
+        degrees=degrees,
+        p=float(2 * stdtr(degrees, -abs(t))),
+        factor=float(np.exp(shifts.mean())) if np.all(np.isfinite(shifts)) else None,
+    )
 
 
-def _studentised(group: Points, coefficients: Floats) -> Floats:
-    basis = _basis(group)
-    leverage = np.einsum("ij,ji->i", basis, np.linalg.pinv(basis))
-    informative = leverage < 1 - 1e-9
-    residuals = group.loss_nats - basis @ coefficients
-    return residuals[informative] / np.sqrt(1 - leverage[informative])
+def _leans(groups: Sequence[Points], cubics: Sequence[Floats]) -> tuple[Floats, int]:
+    """Each budget's cubic term over its standard error, and the degrees of freedom behind the errors in all.
+
+    As with the parabolas' noise, budgets of few runs share theirs.
+    """
+    bases = [_basis(group, 3) for group in groups]
+    pairs = zip(groups, bases, cubics, strict=True)
+    squares = np.array([np.sum((group.loss_nats - basis @ cubic) ** 2) for group, basis, cubic in pairs])
+    degrees = np.array([len(group) - 4 for group in groups], dtype=np.int64)
+    small = np.array([len(group) < OWN_NOISE for group in groups], dtype=bool)
+    shared = squares[small].sum() / degrees[small].sum() if small.any() else 0.0
+    variance = np.where(small, shared, squares / np.maximum(degrees, 1))
+    errors = np.sqrt([found * np.linalg.pinv(b.T @ b)[3, 3] for found, b in zip(variance, bases, strict=True)])
+    terms = np.array([cubic[3] for cubic in cubics])
+    known = errors > 1e-12  # runs on a cubic to the bit: noise-free surfaces
+    return terms[known] / errors[known], int(degrees[known].sum())
 
 
-def _basis(group: Points) -> Floats:
-    """1, u, u^2 for u = ln N - mean: (runs, 3)."""
+def _parabola(group: Points, errors: Floats) -> Parabola:
+    """The parabola of a budget, its draws refitted to `errors` (draws, runs) about it."""
+    solver = np.linalg.pinv(_basis(group, 2))
+    coefficients = solver @ group.loss_nats
+    coefficient_draws = coefficients + errors @ solver.T
+    log_n = np.log(group.n_params)
+    centre, reach = float(log_n.mean()), np.ptp(log_n)
+    # A draw without a minimum, or far out, is kept one range beyond the sizes tried.
+    vertex_draws = centre + np.nan_to_num(_vertex(coefficient_draws), nan=np.inf)
+    vertex_draws = np.clip(vertex_draws, log_n.min() - reach, log_n.max() + reach)
+    vertex = float(_vertex(coefficients))
+    return Parabola(
+        budget_flops=float(group.budget_flops[0]),
+        points=group,
+        log_n_opt=centre + vertex,
+        loss_opt=float(_polynomial(coefficients, vertex)),
+        log_n_opt_draws=vertex_draws,
+        loss_opt_draws=_polynomial(coefficient_draws, vertex_draws - centre),
+        clear=float(np.mean(coefficient_draws[:, 2] > 0)) if len(errors) else float("nan"),
+        centre=centre,
+        coefficients=coefficients,
+    )
+
+
+def _basis(group: Points, degree: int) -> Floats:
+    """1, u, u^2 ... for u = ln N - mean: (runs, degree + 1)."""
     u = np.log(group.n_params)
-    return np.vander(u - u.mean(), 3, increasing=True)
+    return np.vander(u - u.mean(), degree + 1, increasing=True)
 
 
-def _line(x: Floats, y: Floats, y_draws: Floats) -> Line:
-    """The line through y (curves) over x, and through each column of `y_draws` (curves, draws)."""
-    solver = np.linalg.pinv(np.stack([np.ones_like(x), x], axis=1))
-    intercept, slope = (float(value) for value in solver @ y)
-    excess = None
-    if len(x) > 2 and y_draws.shape[1]:
-        surprise = np.sum((y - intercept - slope * x) ** 2 / y_draws.var(axis=1))
-        excess = float(chdtrc(len(x) - 2, surprise))
-    return Line(intercept=intercept, slope=slope, draws=(solver @ y_draws).T, excess=excess)
+def _vertex(coefficients: Floats) -> Floats:
+    """u of the least of c0 + c1 u + c2 u^2; NaN where it does not bend upwards."""
+    slope, bend = coefficients[..., 1], coefficients[..., 2]
+    return -slope / np.where(bend > 0, 2 * bend, np.nan)
+
+
+def _cubic_minimum(coefficients: Floats) -> float:
+    """u of the local minimum of c0 + c1 u + c2 u^2 + c3 u^3; NaN where it has none.
+
+    As -c1 / (c2 + sqrt(c2^2 - 3 c1 c3)), which holds without a cubic term too.
+    """
+    _, c1, c2, c3 = (float(c) for c in coefficients)
+    inside = c2**2 - 3 * c1 * c3
+    return -c1 / (c2 + inside**0.5) if inside >= 0 and c2 + inside**0.5 > 0 else float("nan")
 
 
 def _polynomial(coefficients: Floats, u: Floats | float) -> Floats:

@@ -18,17 +18,20 @@ installation takes some 10 s more: it compiles."""
 
 
 class FitLaw(Step[Law]):
-    """Fits parabolas and a parametric form to runs, with intervals, and says what to doubt.
+    """Fits parabolas, interpolated curves, an envelope and a parametric form to runs, and says what to doubt.
 
-    Both methods are always fitted. Files: law.json (see `findings.Findings`) and draws.parquet.
+    All that the runs allow are always fitted. Files: law.json (see `findings.Findings`) and draws.parquet.
     """
 
     step: ClassVar[str] = "fit-law"
     makes: ClassVar[type[Artifact]] = Law
+    version: ClassVar[int] = 2
     runs: Step[RunTable]
     """The runs to fit."""
     form: Literal["chinchilla"] = "chinchilla"
     """The parametric form."""
+    method: Literal["isoflop", "akima", "envelope", "parametric"] | None = None
+    """The method that plans follow; by default the parabolas where they are usable, else the form."""
     delta: float = Field(1e-3, gt=0)
     """Where Huber's loss of ln L turns from square to linear (Hoffmann et al. 2022, section 3.3)."""
     draws: int = Field(1000, ge=100)
@@ -44,7 +47,7 @@ class FitLaw(Step[Law]):
         from smelt.laws.objective import Objective
 
         objective = Objective(huber_delta=self.delta)
-        settings = Settings(form=FORMS[self.form], draws=self.draws, seed=self.seed, objective=objective)
+        settings = Settings(FORMS[self.form], self.draws, self.seed, objective, self.method)
         law = derive_law(work.open(self.runs).runs, settings)
         law.write(work.folder)
         return {
