@@ -7,9 +7,9 @@ A spline passes through every run and assumes no shape, so curves that lean do n
 pays for that in noise, since nothing is averaged, and its minimum tends to lie at a run.
 
 Noise cannot be told from a curve that passes through all runs. It is judged by the residuals of a smooth polynomial
-beside it, and the draws are those of a basic bootstrap: the spline through the polynomial with noise drawn anew, less
-the spline through the polynomial alone, taken off what was found. Porian et al. add a noise of .002 nats, which they
-know from seeds, to the runs themselves: that doubles it, and is not to be had for anyone's runs.
+beside it, and a draw moves what was found by what noise drawn anew does to the spline through that polynomial. Porian
+et al. add a noise of .002 nats, which they know from seeds, to the runs themselves: that counts it twice, and is not to
+be had for anyone's runs.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ def _interpolant(group: Points, log_n: Floats, log_loss: Floats, basis: Floats, 
         points=group,
         log_n_opt=float(log_n_opt),
         loss_opt=float(np.exp(log_loss_opt)),
-        log_n_opt_draws=log_n_opt - (drawn_n - smooth_n),
+        log_n_opt_draws=log_n_opt + (drawn_n - smooth_n),
+        # The other way about for the loss: the least of noisy losses is too low, and would be twice as much so.
         loss_opt_draws=np.exp(log_loss_opt - (drawn_loss - smooth_loss)),
         clear=float(np.mean(inside)) if len(errors) else float("nan"),
         spacing=float(np.ptp(log_n)) / (len(log_n) - 1),

@@ -117,17 +117,21 @@ def _about_bias(isoflop: IsoFlop, parametric: Parametric | None) -> Iterator[str
     bias, lean = isoflop.bias, isoflop.asymmetry
     if bias is not None and parametric is not None and parametric.usable and _is_biased(bias.factor):
         yield (
-            "Parabolas through these sizes are biased on a surface like the fitted form: they put N* at "
-            f"{bias.factor:.2f} x the true one at the largest budget, and the exponent off by {bias.exponent:+.3f}. "
-            "The interpolated curves are free of it; parabolas through sizes nearer to the minimum would be too."
+            f"{'Cubics' if isoflop.cubic else 'Parabolas'} through these sizes are biased on a surface like the fitted "
+            f"form: they put N* at {bias.factor:.2f} x the true one at the largest budget, and the exponent off by "
+            f"{bias.exponent:+.3f}. The interpolated curves are free of it; sizes nearer to the minimum would mend it."
         )
-    if lean is not None and lean.p < SURPRISING and (lean.factor is None or _is_biased(lean.factor)):
+    if lean is not None and lean.p < SURPRISING and (isoflop.cubic or lean.factor is None or _is_biased(lean.factor)):
         side = "large" if lean.t > 0 else "small"
         by_cubics = f": N* by parabolas is {lean.factor:.2f} x that by cubics" if lean.factor else ""
+        what = "so cubics are fitted" if isoflop.cubic else "too unsure for cubics: compare the interpolated curves"
         yield (
-            f"The IsoFLOP curves are not symmetric: loss rises faster towards {side} models than a parabola does "
-            f"(cubic term, t = {lean.t:.1f}){by_cubics}. Compare with the interpolated curves."
+            f"The IsoFLOP curves are not symmetric, and rise faster towards {side} models than parabolas do (cubic "
+            f"term, t = {lean.t:.1f}){by_cubics}; {what}."
         )
+    far = sum(minimum.n_runs - minimum.n_near for minimum in isoflop.budgets)
+    if far:
+        yield f"{far} runs lie too far above the least loss of their budget to tell of its minimum: they are not fitted."
 
 
 def _is_biased(factor: float) -> bool:

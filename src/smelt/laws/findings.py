@@ -191,10 +191,13 @@ class CurveMinimum(Record):
 
 
 class BudgetMinimum(CurveMinimum):
-    """The parabola of one budget: loss = c0 + c1 u + c2 u^2, u = ln N - centre; no minimum where it bends downwards."""
+    """The polynomial of one budget: loss = c0 + c1 u + c2 u^2 (+ c3 u^3), u = ln N - centre."""
 
+    n_near: int
+    """Runs near enough to the least loss to be fitted."""
     centre: float
-    coefficients: tuple[float, float, float]
+    coefficients: tuple[float, ...]
+    """Three of a parabola, four of a cubic."""
 
 
 class LineFit(Record):
@@ -222,10 +225,10 @@ class Lines(Record):
 
 
 class Bias(Record):
-    """What parabolas through these sizes do on the surface of the fitted parametric form, without noise."""
+    """What these curves through these sizes do on the surface of the fitted parametric form, without noise."""
 
     factor: float
-    """N* by the parabolas over the true one, at the largest budget in the line."""
+    """N* by the curves over the true one, at the largest budget in the line."""
     exponent: float
     """What the line through the biased minima adds to a."""
 
@@ -242,13 +245,15 @@ class Asymmetry(Record):
 
 
 class IsoFlop(Lines):
-    """Approach 2: parabolas and the lines through their minima."""
+    """Approach 2: parabolas, or cubics where the curves lean, and the lines through their minima."""
 
     budgets: list[BudgetMinimum]
     bias: Bias | None = None
     """Null without a parametric fit that has an optimum."""
     asymmetry: Asymmetry | None = None
-    """Null where no budget has five sizes."""
+    """Null where no budget has the six runs that a cubic needs."""
+    cubic: bool = False
+    """The curves lean beyond doubt: cubics are fitted where there are runs enough, and parabolas elsewhere."""
 
 
 class Akima(Lines):

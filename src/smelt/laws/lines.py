@@ -48,22 +48,24 @@ Surface = tuple[Form, Floats]
 
 
 def isoflop_lines(points: Points, surface: Surface | None, *, draws: int, seed: int) -> tuple[IsoFlop | None, Draws]:
-    """Approach 2; with a fitted surface, also how far parabolas are off on it."""
-    curves = isoflop.fit_curves(points, draws=draws, seed=seed)
+    """Approach 2, with cubics where the curves lean; with a fitted surface, also how far the minima are off on it."""
+    lean = isoflop.asymmetry(points)
+    degree = isoflop.chosen_degree(points)
+    curves = isoflop.fit_curves(points, draws=draws, seed=seed, degree=degree)
     if not curves:
         return None, {}
     usable = [curve for curve in curves if curve.usable]
     minima = fit_minima(usable)
-    lean = isoflop.asymmetry(points)
     found = IsoFlop(
         fails=isoflop.FAILS,
-        budgets=[_parabola(curve) for curve in curves],
+        budgets=[_smooth(curve) for curve in curves],
         d_opt=_line(minima.log_d) if minima else None,
         loss_opt=_line(minima.log_loss) if minima else None,
         exponents=_exponents_of(minima.log_d if minima else None),
         usable=len(usable) >= MINIMA,
         bias=_bias(usable, surface) if surface else None,
         asymmetry=Asymmetry(t=lean.t, p=lean.p, factor=lean.factor) if lean else None,
+        cubic=degree == isoflop.CUBIC,
     )
     return found, _draws("isoflop", minima)
 
@@ -135,18 +137,21 @@ def _minimum(curve: Curve) -> CurveMinimum:
     )
 
 
-def _parabola(curve: isoflop.Parabola) -> BudgetMinimum:
-    c0, c1, c2 = (float(c) for c in curve.coefficients)
-    return BudgetMinimum(**dict(_minimum(curve)), centre=curve.centre, coefficients=(c0, c1, c2))
+def _smooth(curve: isoflop.Smooth) -> BudgetMinimum:
+    coefficients = tuple(float(c) for c in curve.coefficients)
+    minimum = dict(_minimum(curve))
+    return BudgetMinimum(**minimum, n_near=len(curve.near), centre=curve.centre, coefficients=coefficients)
 
 
-def _bias(curves: Sequence[Curve], surface: Surface) -> Bias | None:
-    """Of the parabolas in the line, on the surface; None where either has no optimum."""
+def _bias(curves: Sequence[isoflop.Smooth], surface: Surface) -> Bias | None:
+    """Of the curves in the line, on the surface; None where either has no optimum."""
     form, theta = surface
     if not curves or not set(form.variables) <= {"N", "D", "C"}:
         return None
     budgets = np.array([curve.budget_flops for curve in curves])
-    factors = isoflop.bias(form, theta, budgets, [curve.points.size for curve in curves])
+    factors = isoflop.bias(
+        form, theta, budgets, [curve.near.size for curve in curves], [curve.degree for curve in curves]
+    )
     if not np.all(np.isfinite(factors)):
         return None
     slope = np.polyfit(np.log(budgets), np.log(factors), 1)[0] if len(curves) > 1 else 0.0

@@ -40,7 +40,7 @@ def held_out(points: Points, form: Form, *, objective: Objective) -> HeldOut | N
 
 def _held_out_minimum(points: Points) -> tuple[float | None, float | None]:
     """Relative errors of the loss and of N* at the largest budget, by the line through the other minima."""
-    curves = isoflop.fit_curves(points, draws=0, seed=0)
+    curves = isoflop.fit_curves(points, draws=0, seed=0, degree=isoflop.chosen_degree(points))
     usable = tuple(curve for curve in curves if curve.usable)
     others = fit_minima([curve for curve in usable if curve is not curves[-1]])
     if others is None or not curves[-1].usable:
