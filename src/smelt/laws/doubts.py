@@ -131,7 +131,7 @@ def _about_bias(isoflop: IsoFlop, parametric: Parametric | None) -> Iterator[str
         )
     far = sum(minimum.n_runs - minimum.n_near for minimum in isoflop.budgets)
     if far:
-        yield f"{far} runs lie too far above the least loss of their budget to tell of its minimum: they are not fitted."
+        yield f"{far} runs lie too far above the least loss of their budget to tell of its minimum: none is fitted."
 
 
 def _is_biased(factor: float) -> bool:

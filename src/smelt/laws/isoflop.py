@@ -27,8 +27,8 @@ from smelt.laws.points import Points
 
 FAILS = (
     "On a surface that is not symmetric in ln N the minima of parabolas are off by a constant factor (1.01 to 1.16 "
-    "with sizes 4x to 8x either side, on published surfaces); the exponent is not. It says nothing of runs away from the "
-    "optimum."
+    "with sizes 4x to 8x either side, on published surfaces); the exponent is not. It says nothing of runs away from "
+    "the optimum."
 )
 PARABOLA, CUBIC = 2, 3
 NEAR = {PARABOLA: 0.1, CUBIC: 0.2}
@@ -85,9 +85,9 @@ def fit_curves(points: Points, *, draws: int, seed: int, degree: int = PARABOLA)
 
 
 def chosen_degree(points: Points) -> int:
-    """3, for cubics, where the curves lean beyond doubt; else 2, for parabolas."""
+    """3, for cubics, where the curves lean beyond doubt and every cubic has a minimum; else 2, for parabolas."""
     lean = asymmetry(points)
-    return CUBIC if lean is not None and lean.p < LEANING else PARABOLA
+    return CUBIC if lean is not None and lean.p < LEANING and lean.factor is not None else PARABOLA
 
 
 def bias(

@@ -25,6 +25,8 @@ from smelt.laws.points import Points
 
 SIZES = 3
 """Distinct sizes that a minimum needs."""
+MIDDLE, MIDDLE_SHARE = (16, 84), 0.51
+"""Percentiles one standard deviation either side, and what they are apart of a normal 95% interval."""
 OWN_NOISE = 10
 """Runs from which a budget's noise is judged by its own residuals: large budgets are quieter (in Llama 3's curves by
 a factor 8), but with few runs one cannot tell, and sharing costs less than guessing."""
@@ -34,7 +36,7 @@ a factor 8), but with few runs one cannot tell, and sharing costs less than gues
 class Curve:
     """Loss against size at one budget, and where it is least."""
 
-    enough: ClassVar[float] = 0.95
+    enough: ClassVar[float] = 0.8
     """Share of the draws that must have a minimum for the curve not to count as flat."""
 
     budget_flops: float
@@ -64,13 +66,14 @@ class Curve:
     def flat(self) -> bool:
         """Noise alone could have made the minimum: N* is anywhere.
 
-        True where too few of the draws have a minimum, or where the 95% interval of ln N* is wider than the sizes
-        tried.
+        True where too few of the draws have a minimum, or where ln N* is known no better than if its 95% interval were
+        as wide as the sizes tried: judged by the middle of the draws, since a few without a minimum are far out, and
+        a budget left out for them is often the largest (`python -m benchmarks heldout` is a third worse).
         """
         if not len(self.log_n_opt_draws):
             return False
-        low, high = np.percentile(self.log_n_opt_draws, [2.5, 97.5])
-        return bool(self.clear < self.enough or high - low > np.ptp(self.log_n))
+        low, high = np.percentile(self.log_n_opt_draws, MIDDLE)
+        return bool(self.clear < self.enough or high - low > MIDDLE_SHARE * np.ptp(self.log_n))
 
     @property
     def usable(self) -> bool:
