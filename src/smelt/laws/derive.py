@@ -14,6 +14,7 @@ from smelt.laws.findings import METHOD_NAMES, Data, Estimate, Findings, Lines, M
 from smelt.laws.fit import Fit, bootstrap, fit
 from smelt.laws.forms import FORMS, Floats, Form
 from smelt.laws.law import ScalingLaw, trusted_method
+from smelt.laws.methods import NEEDED
 from smelt.laws.objective import Objective
 from smelt.laws.overhead import Overhead
 from smelt.laws.points import COUNTING, Points
@@ -116,7 +117,7 @@ def _following(findings: Findings, method: Method | None) -> Findings:
         raise InputError(
             where="the run table",
             what=f"gives no optimum by the {METHOD_NAMES[method]}, the method asked for",
-            expected=lines.NEEDED[method],
+            expected=NEEDED[method],
             do=f"name no method: these runs would follow the {METHOD_NAMES[findings.trusted]}",
         )
     return findings.model_copy(update={"trusted": method})

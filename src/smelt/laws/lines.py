@@ -34,13 +34,6 @@ from smelt.laws.points import Points
 
 MINIMA = 3
 """Usable optima from which the line through them is trusted: two leave it no degree of freedom."""
-NEEDED: dict[Method, str] = {
-    "isoflop": "two budgets of three sizes with their minima inside",
-    "akima": "two budgets of three sizes with their minima inside",
-    "envelope": "two runs that are the best of their FLOPs, neither the smallest nor the largest size there",
-    "parametric": "more runs than the form has parameters",
-}
-"""What runs must have for a method to give an optimum at all."""
 
 Draws = dict[str, Floats]
 Surface = tuple[Form, Floats]

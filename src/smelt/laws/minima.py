@@ -36,7 +36,7 @@ a factor 8), but with few runs one cannot tell, and sharing costs less than gues
 class Curve:
     """Loss against size at one budget, and where it is least."""
 
-    enough: ClassVar[float] = 0.8
+    enough: ClassVar[float] = 0.95
     """Share of the draws that must have a minimum for the curve not to count as flat."""
 
     budget_flops: float
