@@ -21,7 +21,7 @@ import numpy as np
 from scipy.interpolate import Akima1DInterpolator
 
 from smelt.laws.forms import Floats
-from smelt.laws.minima import Curve, Residuals, budget_groups, noise
+from smelt.laws.minima import SIZES, Curve, Residuals, budget_groups, noise
 from smelt.laws.points import Points
 
 FAILS = (
@@ -32,6 +32,8 @@ STEPS = 25
 """Grid points between two sizes (Porian et al. 2024, their analysis code)."""
 LONGEST_GRID = 2_500
 """Grid points at most: sizes that lie closer are many enough."""
+SAME_SIZE = 0.03
+"""Sizes that differ by less, as a share, count as one: a curve through two such runs swings with their noise."""
 SPACING = 0.33
 """Share of the grid's distance between sizes below which a minimum's error is not believed (the same code)."""
 CELLS = 2_000_000
@@ -57,8 +59,9 @@ class Interpolant(Curve):
 
 def fit_interpolants(points: Points, *, draws: int, seed: int) -> tuple[Interpolant, ...]:
     """The interpolated minimum of each budget of at least three distinct sizes, by ascending budget."""
-    groups = budget_groups(points)
-    means = [_mean_by_size(group) for group in groups]
+    read = [(group, _mean_by_size(group)) for group in budget_groups(points)]
+    read = [(group, mean) for group, mean in read if len(mean[0]) >= SIZES]
+    groups, means = [group for group, _ in read], [mean for _, mean in read]
     bases = [_smooth_basis(log_n) for log_n, _ in means]
     residuals = [Residuals.of(basis, log_loss) for basis, (_, log_loss) in zip(bases, means, strict=True)]
     found: dict[int, Interpolant] = {}
@@ -101,9 +104,12 @@ def _least(log_n: Floats, log_loss: Floats, grid: Floats) -> tuple[Floats, Float
 
 
 def _mean_by_size(group: Points) -> tuple[Floats, Floats]:
-    """ln N of the distinct sizes, ascending, and the mean ln loss of each."""
-    sizes, place = np.unique(group.n_params, return_inverse=True)
-    return np.log(sizes), np.bincount(place, weights=np.log(group.loss_nats)) / np.bincount(place)
+    """ln N of the distinct sizes, ascending, and ln loss of each; means where runs have all but the same size."""
+    sizes = np.unique(group.n_params)
+    of_size = np.cumsum(np.diff(np.log(sizes), prepend=np.log(sizes[0])) > np.log1p(SAME_SIZE))
+    place = of_size[np.searchsorted(sizes, group.n_params)]
+    log_n, log_loss = (np.bincount(place, weights=np.log(values)) for values in (group.n_params, group.loss_nats))
+    return log_n / np.bincount(place), log_loss / np.bincount(place)
 
 
 def _smooth_basis(log_n: Floats) -> Floats:

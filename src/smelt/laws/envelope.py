@@ -84,8 +84,8 @@ def fit_envelope(points: Points, *, draws: int, seed: int) -> Envelope | None:
     held = _hold(rivals, everyone)
     if not held.kept.any():
         return None
-    weights = resample(len(curves), draws=draws, seed=seed)
-    lines = _lines(held, [_hold(rivals, row > 0) for row in weights])
+    samples = resample(len(curves), draws=draws, seed=seed) if draws else np.empty((0, len(curves)))
+    lines = _lines(held, [_hold(rivals, counts > 0) for counts in samples])
     last = np.array([rows[-1] for rows in curves])[held.run[held.kept]]
     flops = np.exp(held.log_c[held.kept])
     return Envelope(

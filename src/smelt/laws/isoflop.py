@@ -22,7 +22,7 @@ import numpy as np
 from scipy.special import stdtr
 
 from smelt.laws.forms import Floats, Form
-from smelt.laws.minima import OWN_NOISE, SIZES, Curve, Residuals, budget_groups, noise
+from smelt.laws.minima import OWN_NOISE, Curve, Residuals, budget_groups, noise
 from smelt.laws.points import Points
 
 FAILS = (
@@ -34,6 +34,8 @@ PARABOLA, CUBIC = 2, 3
 NEAR = {PARABOLA: 0.1, CUBIC: 0.2}
 """How far above the budget's least loss a run may lie, as a share, to be on the curve. Chosen among .05 to .5 on Porian
 et al.'s ten stages, whose curves reach from 3 to 9 nats; Llama 3's reach .06, smelt's own ladders .05."""
+BEST_SIZES = 4
+"""Sizes that are on the curve however far they lie: three would leave nothing to tell noise by."""
 LEANING = 0.01
 """p of the curves' asymmetry below which cubics are fitted: needless ones would widen the intervals."""
 CUBIC_RUNS = 6
@@ -162,7 +164,8 @@ def _smooth(group: Points, near: Points, basis: Floats, errors: Floats) -> Smoot
         log_n_opt=centre + lowest,
         loss_opt=float(_polynomial(coefficients, lowest)),
         log_n_opt_draws=log_n_draws,
-        loss_opt_draws=_polynomial(coefficient_draws, log_n_draws - centre),
+        # Far out a polynomial may fall below zero, which no loss does.
+        loss_opt_draws=np.maximum(_polynomial(coefficient_draws, log_n_draws - centre), near.loss_nats.min() / 100),
         clear=float(np.mean(np.isfinite(lowest_draws))) if len(errors) else float("nan"),
         centre=centre,
         coefficients=coefficients,
@@ -170,11 +173,11 @@ def _smooth(group: Points, near: Points, basis: Floats, errors: Floats) -> Smoot
 
 
 def _near(group: Points, degree: int) -> Points:
-    """The runs of the sizes that come near the least loss of the budget; of the best three sizes where fewer do."""
+    """The runs of the sizes that come near the least loss of the budget, and of the best four in any case."""
     sizes, place = np.unique(group.n_params, return_inverse=True)
     least = np.full(len(sizes), np.inf)
     np.minimum.at(least, place, group.loss_nats)
-    enough = max((1 + NEAR[degree]) * least.min(), float(np.sort(least)[SIZES - 1]))
+    enough = max((1 + NEAR[degree]) * least.min(), float(np.sort(least)[min(BEST_SIZES, len(least)) - 1]))
     return group.where(least[place] <= enough)
 
 
