@@ -78,6 +78,20 @@ def test_replicates_of_a_size_count_by_their_mean() -> None:
     assert (twice.log_n_opt, twice.loss_opt) == pytest.approx((alone.log_n_opt, alone.loss_opt))
 
 
+def test_sizes_all_but_equal_do_not_make_the_curve_swing() -> None:
+    """Two runs .1% apart in size and 2% in loss: a spline through both would fall off a cliff."""
+    runs = ladder(BUDGETS[:1], noise=0)
+    twin = runs.with_columns(pl.col("n_params") * 1.001, pl.col("loss_nats") * 1.02, run="twin-" + pl.col("run"))
+    [curve] = fit_interpolants(Points.from_frame(pl.concat([runs, twin]))[0], draws=0, seed=0)
+    assert np.exp(curve.log_n_opt) == pytest.approx(best_size(BUDGETS[0]), rel=0.05)
+
+
+def test_thousands_of_sizes_are_interpolated_too() -> None:
+    points = Points.from_frame(ladder(BUDGETS[:1], sizes=5000, noise=0.001))[0]
+    [curve] = fit_interpolants(points, draws=20, seed=0)
+    assert np.exp(curve.log_n_opt) == pytest.approx(best_size(BUDGETS[0]), rel=0.3)
+
+
 def test_curves_that_lean_do_not_bias_it() -> None:
     """Where parabolas through sizes 20 x either side are off by a factor."""
 

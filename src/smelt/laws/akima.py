@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.interpolate import Akima1DInterpolator
 
 from smelt.laws.forms import Floats
@@ -106,10 +107,20 @@ def _least(log_n: Floats, log_loss: Floats, grid: Floats) -> tuple[Floats, Float
 def _mean_by_size(group: Points) -> tuple[Floats, Floats]:
     """ln N of the distinct sizes, ascending, and ln loss of each; means where runs have all but the same size."""
     sizes = np.unique(group.n_params)
-    of_size = np.cumsum(np.diff(np.log(sizes), prepend=np.log(sizes[0])) > np.log1p(SAME_SIZE))
-    place = of_size[np.searchsorted(sizes, group.n_params)]
+    place = _groups_of_size(sizes)[np.searchsorted(sizes, group.n_params)]
     log_n, log_loss = (np.bincount(place, weights=np.log(values)) for values in (group.n_params, group.loss_nats))
     return log_n / np.bincount(place), log_loss / np.bincount(place)
+
+
+def _groups_of_size(sizes: Floats) -> NDArray[np.int64]:
+    """Which of ascending sizes count as one: each group begins where a size is beyond the reach of its first."""
+    groups = np.zeros(len(sizes), dtype=np.int64)
+    first = sizes[0]
+    for i in range(1, len(sizes)):
+        is_new = sizes[i] > first * (1 + SAME_SIZE)
+        groups[i] = groups[i - 1] + is_new
+        first = sizes[i] if is_new else first
+    return groups
 
 
 def _smooth_basis(log_n: Floats) -> Floats:

@@ -20,12 +20,12 @@ out here. Intervals come from runs resampled with replacement, as whole curves.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smelt.laws.fit import resample
 from smelt.laws.forms import Floats
 from smelt.laws.minima import Line
 from smelt.laws.points import Points
@@ -84,8 +84,7 @@ def fit_envelope(points: Points, *, draws: int, seed: int) -> Envelope | None:
     held = _hold(rivals, everyone)
     if not held.kept.any():
         return None
-    samples = resample(len(curves), draws=draws, seed=seed) if draws else np.empty((0, len(curves)))
-    lines = _lines(held, [_hold(rivals, counts > 0) for counts in samples])
+    lines = _lines(held, [_hold(rivals, present) for present in _samples(len(curves), draws=draws, seed=seed)])
     last = np.array([rows[-1] for rows in curves])[held.run[held.kept]]
     flops = np.exp(held.log_c[held.kept])
     return Envelope(
@@ -191,6 +190,15 @@ def _hold(rivals: _Rivals, present: Booleans) -> _Held:
         inside=rivals.inside[best],
         on_envelope=least < cheaper,
     )
+
+
+def _samples(n_runs: int, *, draws: int, seed: int) -> Iterator[Booleans]:
+    """Which runs are drawn at all when as many as there are are drawn with replacement: (runs), one at a time."""
+    generator = np.random.RandomState(seed)  # its stream is frozen: see fit.resample
+    for _ in range(draws):
+        present = np.zeros(n_runs, dtype=bool)
+        present[generator.randint(n_runs, size=n_runs)] = True
+        yield present
 
 
 def _lines(held: _Held, draws: list[_Held]) -> tuple[Line, Line] | None:
