@@ -129,7 +129,7 @@ def _about_hyperparameters(chosen: Hyperparameters) -> Iterator[str]:
 
 
 def _comparison(allocation: Allocation) -> str:
-    said = " and ".join(
+    said = "; by ".join(
         f"{METHOD_NAMES[method]} {optimum.n_params.in_words()}" for method, optimum in allocation.optima.items()
     )
     if allocation.agree:
