@@ -209,5 +209,6 @@ def test_the_step_makes_a_law_of_a_run_table(store: Store) -> None:
     law = store.make(FitLaw(runs=PlantedLadder(), draws=100))
     assert isinstance(law, Law)
     assert law.manifest.counts == {"runs": 20, "budgets": 4, "trusted": "isoflop", "warnings": len(law.warnings)}
+    assert store.make(FitLaw(runs=PlantedLadder(), draws=100, method="akima")).manifest.counts["trusted"] == "akima"
     assert law.optimum(1e12) == law.value.optimum(1e12)
     assert law.held_out_error() == law.value.held_out_error()

@@ -40,7 +40,7 @@ class Settings:
 def derive_law(runs: pl.DataFrame, settings: Settings | None = None) -> ScalingLaw:
     """The law of a table of runs (columns as in `Points.from_frame`, and epochs and bpb if known).
 
-    Raises InputError where neither method can be applied.
+    Raises InputError where no method can be applied, or not the one that the settings name.
     """
     settings = settings or Settings()
     rows, dropped = Points.from_frame(runs, other=_other(settings.form))

@@ -24,6 +24,7 @@ from smelt.laws.findings import (
     Interval,
     IsoFlop,
     LineFit,
+    Lines,
     Method,
     Span,
 )
@@ -50,12 +51,8 @@ def isoflop_lines(points: Points, surface: Surface | None, *, draws: int, seed: 
     usable = [curve for curve in curves if curve.usable]
     minima = fit_minima(usable)
     found = IsoFlop(
-        fails=isoflop.FAILS,
+        **dict(_lines(minima, n_usable=len(usable), fails=isoflop.FAILS)),
         budgets=[_smooth(curve) for curve in curves],
-        d_opt=_line(minima.log_d) if minima else None,
-        loss_opt=_line(minima.log_loss) if minima else None,
-        exponents=_exponents_of(minima.log_d if minima else None),
-        usable=len(usable) >= MINIMA,
         bias=_bias(usable, surface) if surface else None,
         asymmetry=Asymmetry(t=lean.t, p=lean.p, factor=lean.factor) if lean else None,
         cubic=degree == isoflop.CUBIC,
@@ -70,14 +67,8 @@ def akima_lines(points: Points, *, draws: int, seed: int) -> tuple[Akima | None,
         return None, {}
     usable = [curve for curve in curves if curve.usable]
     minima = fit_minima(usable)
-    found = Akima(
-        fails=akima.FAILS,
-        budgets=[_minimum(curve) for curve in curves],
-        d_opt=_line(minima.log_d) if minima else None,
-        loss_opt=_line(minima.log_loss) if minima else None,
-        exponents=_exponents_of(minima.log_d if minima else None),
-        usable=len(usable) >= MINIMA,
-    )
+    lines = _lines(minima, n_usable=len(usable), fails=akima.FAILS)
+    found = Akima(**dict(lines), budgets=[_minimum(curve) for curve in curves])
     return found, _draws("akima", minima)
 
 
@@ -113,6 +104,17 @@ def exponents(a: Floats | float, draws: Floats) -> dict[str, Estimate]:
 
 def _exponents_of(log_d: Line | None) -> dict[str, Estimate]:
     return exponents(1 - log_d.slope, 1 - log_d.draws[:, 1]) if log_d else {}
+
+
+def _lines(minima: Minima | None, *, n_usable: int, fails: str) -> Lines:
+    """The record of lines through the minima of `n_usable` curves."""
+    return Lines(
+        fails=fails,
+        d_opt=_line(minima.log_d) if minima else None,
+        loss_opt=_line(minima.log_loss) if minima else None,
+        exponents=_exponents_of(minima.log_d if minima else None),
+        usable=n_usable >= MINIMA,
+    )
 
 
 def _minimum(curve: Curve) -> CurveMinimum:

@@ -9,6 +9,7 @@ from pydantic import Field
 from smelt.core.artifact import Artifact, Counts
 from smelt.core.step import Estimate, Sizes, Step
 from smelt.core.work import Work
+from smelt.laws.findings import Method
 from smelt.laws.law import Law
 from smelt.runs.run import RunTable
 
@@ -30,7 +31,7 @@ class FitLaw(Step[Law]):
     """The runs to fit."""
     form: Literal["chinchilla"] = "chinchilla"
     """The parametric form."""
-    method: Literal["isoflop", "akima", "envelope", "parametric"] | None = None
+    method: Method | None = None
     """The method that plans follow; by default the parabolas where they are usable, else the form."""
     delta: float = Field(1e-3, gt=0)
     """Where Huber's loss of ln L turns from square to linear (Hoffmann et al. 2022, section 3.3)."""
@@ -47,7 +48,9 @@ class FitLaw(Step[Law]):
         from smelt.laws.objective import Objective
 
         objective = Objective(huber_delta=self.delta)
-        settings = Settings(FORMS[self.form], self.draws, self.seed, objective, self.method)
+        settings = Settings(
+            form=FORMS[self.form], draws=self.draws, seed=self.seed, objective=objective, method=self.method
+        )
         law = derive_law(work.open(self.runs).runs, settings)
         law.write(work.folder)
         return {
