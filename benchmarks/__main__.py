@@ -20,6 +20,7 @@ from benchmarks.duplicates import measure_duplicates
 from benchmarks.extraction import measure_extraction
 from benchmarks.figures import Figure
 from benchmarks.fuzz import measure_fuzz
+from benchmarks.heldout import measure_heldout
 from benchmarks.language import measure_language
 from benchmarks.laws import measure_laws
 from benchmarks.metadata import measure_metadata
@@ -47,6 +48,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "scoring": measure_scoring,
     "metadata": measure_metadata,
     "scale": measure_scale,
+    "heldout": measure_heldout,
 }
 LONG = ("fuzz", "scale")
 """Take the better part of an hour, so that they run only when they are named."""

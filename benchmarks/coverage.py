@@ -1,7 +1,7 @@
 """How often the 95% intervals of a law hold the truth, on surfaces where it is known.
 
-Experiments are ladders of 7 budgets from 1e18 to 1e21 FLOPs, 7 sizes each, within a factor of 4 of the best, with normal
-noise on ln L. On each the exponent a of N* ~ C^a and N* at the largest budget are held against the surface's own.
+Experiments are ladders of 7 budgets from 1e18 to 1e21 FLOPs, 7 sizes each, within a factor of 4 of the best, with
+normal noise on ln L. On each the exponent a of N* ~ C^a and N* at the largest budget are held against the truth.
 Parabolas are known to be off in N* (not in a) by a factor on surfaces that are not symmetric in ln N: their N* is
 counted on the symmetric one only.
 """
@@ -22,7 +22,8 @@ from smelt.laws.findings import Interval
 from smelt.laws.fit import bootstrap, exponent, fit
 from smelt.laws.forms import Floats
 from smelt.laws.forms.chinchilla import Chinchilla
-from smelt.laws.isoflop import fit_curves, fit_minima
+from smelt.laws.isoflop import chosen_degree, fit_curves
+from smelt.laws.minima import fit_minima
 from smelt.laws.points import Points
 
 SURFACES: dict[str, dict[str, float]] = {
@@ -120,8 +121,8 @@ def _parametric(points: Points, seed: int) -> tuple[Interval, Interval]:
 
 
 def _parabolas(points: Points, seed: int) -> tuple[Interval, Interval]:
-    curves = tuple(curve for curve in fit_curves(points, draws=DRAWS, seed=seed) if curve.usable)
-    minima = fit_minima(curves)
+    curves = fit_curves(points, draws=DRAWS, seed=seed, degree=chosen_degree(points))
+    minima = fit_minima([curve for curve in curves if curve.usable])
     if minima is None:
         return Interval(mid=np.nan), Interval(mid=np.nan)
     line, log_flops = minima.log_d, np.log(BUDGETS[-1])

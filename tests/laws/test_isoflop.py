@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import polars as pl
 import pytest
 
-from planted_runs import BUDGETS, EXPONENT, best_size, ladder
-from smelt.laws.forms import Floats
-from smelt.laws.isoflop import Minima, fit_curves, fit_minima
+from planted_runs import BUDGETS, EXPONENT, QUICK, best_size, ladder
+from smelt.laws.akima import fit_interpolants
+from smelt.laws.derive import derive_law
+from smelt.laws.forms import FORMS, Floats
+from smelt.laws.isoflop import asymmetry, bias, chosen_degree, fit_curves
+from smelt.laws.minima import Curve, Minima, fit_minima
 from smelt.laws.points import Points
 
 
@@ -104,6 +110,116 @@ def test_intervals_cover_the_exponent_and_a_far_optimum_at_their_nominal_rate(si
         surprised += line.excess is not None and line.excess < 0.05
     assert np.all(np.abs(covered / 250 - 0.95) < 0.041)
     assert abs(surprised / 250 - 0.05) < 0.041  # the test of the minima's scatter, too, errs as often as it says
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("fit", "covers"), [(fit_curves, (0.93, 0.97)), (fit_interpolants, (0.93, 0.99))])
+@pytest.mark.parametrize(
+    "design", [{"sizes": 5, "noise": 0.003}, {"sizes": 7, "noise": 0.008}, {"sizes": 12, "noise": 0.008}]
+)
+def test_intervals_cover_wherever_the_minimum_lies(
+    fit: Callable[..., tuple[Curve, ...]], covers: tuple[float, float], design: dict[str, Any]
+) -> None:
+    """Exponent, optimum of the largest budget and of one 100 times larger, over 600 ladders centred at random."""
+    flops, covered = np.array([1e6, BUDGETS[-1], 100 * BUDGETS[-1]]), np.zeros(3)
+    generator = np.random.default_rng(0)
+    for seed in range(600):
+        runs = ladder(loss=parabolic, sizes=design["sizes"], noise=0, offset=generator.uniform(-0.3, 0.3))
+        noise = pl.Series(design["noise"] * generator.standard_normal(runs.height))
+        points, _ = Points.from_frame(runs.with_columns(pl.col("loss_nats") + noise))
+        line = fit_minima([curve for curve in fit(points, draws=400, seed=seed) if curve.usable])
+        assert line is not None
+        drawn = [line.log_d.draws @ row for row in ((0, 1), *((1, np.log(far)) for far in flops[1:]))]
+        truth = [1 - EXPONENT, *(np.log(far / 6 / best_size(far)) for far in flops[1:])]
+        covered += [np.percentile(d, 2.5) < t < np.percentile(d, 97.5) for d, t in zip(drawn, truth, strict=True)]
+    share = covered / 600
+    assert np.all(share > covers[0] - 0.01), share  # a standard error is .009
+    assert np.all(share < covers[1] + 0.01), share
+
+
+SYMMETRIC, CHINCHILLA, STEEP = (406.4, 410.7, 0.31, 0.31), (406.4, 410.7, 0.34, 0.28), (406.4, 410.7, 0.465, 0.155)
+"""A, B, alpha, beta."""
+
+
+@pytest.mark.parametrize(
+    ("surface", "width", "factor"),
+    [
+        (SYMMETRIC, 4, 1.000),
+        (SYMMETRIC, 8, 1.000),
+        (CHINCHILLA, 4, 1.013),
+        (CHINCHILLA, 8, 1.030),
+        (STEEP, 4, 1.070),
+        (STEEP, 8, 1.162),
+    ],
+)
+def test_the_bias_of_parabolas_on_asymmetric_surfaces(
+    surface: tuple[float, float, float, float], width: float, factor: float
+) -> None:
+    a, b, alpha, beta = surface
+    theta, budgets = np.array([np.log(a), np.log(b), np.log(1.69), alpha, beta]), np.geomspace(1e17, 1e21, 5)
+    best = np.exp(FORMS["chinchilla"].optimal_log_n(theta, np.log(budgets / 6)))
+    found = bias(FORMS["chinchilla"], theta, budgets, [n * np.geomspace(1 / width, width, 15) for n in best])
+    np.testing.assert_allclose(found, factor, atol=6e-4)  # at every budget the same: the exponent is unbiased
+
+
+def leaning(n_params: Floats, n_tokens: Floats) -> Floats:
+    """`parabolic` with a cubic term: N* stays."""
+    product = n_params * n_tokens
+    u = np.log(n_params / (best_size(1.0) * (6 * product) ** EXPONENT))
+    return parabolic(n_params, n_tokens) + 0.03 * u**3
+
+
+def test_curves_that_lean_beyond_doubt_get_cubics_which_find_the_planted_minima() -> None:
+    points, _ = Points.from_frame(ladder(loss=leaning, sizes=9, noise=0.0005, offset=0.2))
+    lean = asymmetry(points)
+    assert lean is not None
+    assert lean.t > 5
+    assert chosen_degree(points) == 3
+    cubics, parabolas = (fit_curves(points, draws=0, seed=0, degree=degree) for degree in (3, 2))
+    best = np.array([best_size(budget) for budget in BUDGETS])
+    np.testing.assert_allclose([np.exp(curve.log_n_opt) for curve in cubics], best, rtol=0.04)
+    assert lean.factor == pytest.approx(np.mean([np.exp(curve.log_n_opt) for curve in parabolas] / best), abs=0.02)
+    assert lean.factor is not None
+    assert abs(lean.factor - 1) > 0.04
+
+
+def test_symmetric_curves_are_said_to_lean_as_often_as_p_says() -> None:
+    ladders = (ladder(loss=parabolic, sizes=8, noise=0.002, seed=seed) for seed in range(400))
+    p = np.array([found.p for runs in ladders if (found := asymmetry(Points.from_frame(runs)[0]))])
+    assert len(p) == 400
+    assert abs(np.mean(p < 0.05) - 0.05) < 0.033  # three standard errors
+
+
+def test_a_law_says_how_biased_its_curves_are() -> None:
+    """A surface steeper in N than in D: what is computed on the fitted form is what the curves are off by."""
+
+    def steep(n: Floats, d: Floats) -> Floats:
+        return 1.7 + 3000 / n**0.8 + 10 / d**0.25
+
+    budgets = np.geomspace(1e11, 1e15, 6)
+    law = derive_law(ladder(budgets, loss=steep, half_width=1.5, noise=1e-4), QUICK)
+    found = law.findings.isoflop
+    assert found is not None
+    assert found.bias is not None
+    last = [minimum for minimum in found.budgets if minimum.in_line][-1]
+    assert last.n_opt is not None
+    sizes = np.geomspace(1e2, 1e9, 200_001)
+    truth = sizes[np.argmin(steep(sizes, last.budget_flops / 6 / sizes))]
+    assert found.bias.factor == pytest.approx(last.n_opt.mid / truth, rel=0.01)
+    assert found.bias.factor > 1.1
+    assert any("biased on a surface like the fitted form" in warning for warning in law.warnings)
+
+
+def test_runs_far_above_the_least_loss_are_not_fitted() -> None:
+    """Loss that explodes for models too large for their tokens, as under a warm-up too long for them."""
+
+    def exploding(n: Floats, d: Floats) -> Floats:
+        return parabolic(n, d) * np.where(n > 3 * best_size(1.0) * (6 * n * d) ** EXPONENT, 2.5, 1.0)
+
+    curves = fit_curves(Points.from_frame(ladder(loss=exploding, sizes=9, half_width=1.6, noise=0))[0], draws=0, seed=0)
+    found = [np.exp(curve.log_n_opt) for curve in curves]
+    np.testing.assert_allclose(found, [best_size(budget) for budget in BUDGETS], rtol=1e-6)
+    assert all(len(curve.near) < len(curve.points) for curve in curves)
 
 
 def test_scatter_beyond_the_noise_of_the_runs_is_seen() -> None:

@@ -19,6 +19,7 @@ from smelt.core.store import Store
 from smelt.core.work import Work
 from smelt.errors import InputError
 from smelt.laws.derive import derive_law
+from smelt.laws.findings import Method
 from smelt.laws.law import DRAWS_FILE, LAW_FILE, Law, ScalingLaw
 from smelt.laws.steps import FitLaw
 from smelt.runs.run import RUNS, RunTable
@@ -32,27 +33,26 @@ def said(law: ScalingLaw, words: str) -> bool:
     return any(words in warning for warning in law.warnings)
 
 
-def test_both_methods_find_the_planted_exponent() -> None:
-    findings = planted_law().findings
-    assert findings.isoflop is not None
-    assert findings.parametric is not None
-    for exponents in (findings.isoflop.exponents, findings.parametric.exponents):
-        low, high = exponents["a"].ci95 or (math.nan, math.nan)
-        assert low < EXPONENT < high
-        assert high - low < 0.3
-        assert exponents["a"].value + exponents["b"].value == pytest.approx(1)
+@pytest.mark.parametrize("method", ["isoflop", "akima", "parametric"])
+def test_methods_find_the_planted_exponent(method: Method) -> None:
+    found = planted_law().findings.by(method)
+    assert found is not None
+    low, high = found.exponents["a"].ci95 or (math.nan, math.nan)
+    assert low < EXPONENT < high
+    assert high - low < 0.5
+    assert found.exponents["a"].value + found.exponents["b"].value == pytest.approx(1)
 
 
 @pytest.mark.parametrize("flops", [6e10, 5.4e12])
 def test_an_optimum_holds_the_planted_one_within_its_interval(flops: float) -> None:
     optima = planted_law().optimum(flops)
-    assert set(optima) == {"isoflop", "parametric"}
+    assert list(optima) == ["isoflop", "akima", "envelope", "parametric"]
     truth = best_size(flops), flops / 6 / best_size(flops)
     for optimum in optima.values():
         for found, planted in zip((optimum.n_params, optimum.n_tokens), truth, strict=True):
             assert found.low is not None
             assert found.high is not None
-            assert found.low < planted < found.high < 4 * found.low
+            assert found.low < planted < found.high < (20 if optimum.method == "envelope" else 4) * found.low
         assert optimum.loss_nats.mid == pytest.approx(float(surface(*map(np.array, truth))), rel=0.03)
 
 
@@ -106,7 +106,7 @@ def test_a_law_from_json_alone_has_no_intervals() -> None:
 
 def test_parabolas_are_trusted_where_three_have_a_minimum_and_the_form_where_runs_have_no_budgets() -> None:
     assert planted_law().trusted == "isoflop"
-    law = law_of(ladder(sizes=8, half_width=2, noise=0.001).drop("budget_flops"))
+    law = law_of(ladder(sizes=8, half_width=2, noise=0.001).with_columns(budget_flops=pl.lit(None, dtype=pl.Float64)))
     assert law.trusted == "parametric"
     assert law.findings.isoflop is None
     assert said(law, "rests on the parametric form alone")
@@ -210,6 +210,7 @@ def test_the_step_makes_a_law_of_a_run_table(store: Store) -> None:
     law = store.make(FitLaw(runs=PlantedLadder(), draws=100))
     assert isinstance(law, Law)
     assert law.manifest.counts == {"runs": 20, "budgets": 4, "trusted": "isoflop", "warnings": len(law.warnings)}
+    assert store.make(FitLaw(runs=PlantedLadder(), draws=100, method="akima")).manifest.counts["trusted"] == "akima"
     assert law.optimum(1e12) == law.value.optimum(1e12)
     assert law.held_out_error() == law.value.held_out_error()
 

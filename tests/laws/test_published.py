@@ -12,7 +12,8 @@ from planted_runs import FewStarts
 from smelt.laws.fit import Fit, bootstrap, fit, held_out_error
 from smelt.laws.forms import FORMS
 from smelt.laws.influence import drop_in_turn
-from smelt.laws.isoflop import fit_curves, fit_minima
+from smelt.laws.isoflop import fit_curves
+from smelt.laws.minima import fit_minima
 from smelt.laws.objective import Objective
 from smelt.laws.points import Points
 

@@ -1,9 +1,12 @@
 """Runs -> law.
 
 points    what enters a fit, and what N, D and C mean       overhead  from all parameters to N, and back
-forms     L(N, D) as a formula with its gradient            isoflop   parabolas, minima and the lines through them
+budgets   which runs were made for one budget               minima    a budget's curve, and the lines through minima
+forms     L(N, D) as a formula with its gradient            isoflop   parabolas, and cubics where curves lean
+akima     curves interpolated between runs                  envelope  the least loss at each compute, and who reaches it
+lines     what these three found, as records                methods   what any method says, in one shape
 fit       a form's parameters and bootstrap; bfgs its engine      objective  what it minimises
-derive    both methods on one table of runs                 validate  held-out error, the methods side by side
+derive    all methods on one table of runs                 validate  held-out error, the methods side by side
 doubts    what not to believe, in words                     findings  law.json
 law       the law as a value: predict, optimum
 """

@@ -1,4 +1,4 @@
-"""From a table of runs to a law: both methods, what they agree on, and what to doubt."""
+"""From a table of runs to a law: every method that can be computed, what they agree on, and what to doubt."""
 
 from __future__ import annotations
 
@@ -9,33 +9,18 @@ import polars as pl
 from numpy.typing import NDArray
 
 from smelt.errors import InputError
-from smelt.laws import isoflop
+from smelt.laws import lines
 from smelt.laws.doubts import checklist, doubts
-from smelt.laws.findings import (
-    BudgetMinimum,
-    Data,
-    Estimate,
-    Findings,
-    HeldOut,
-    Interval,
-    IsoFlop,
-    Largest,
-    LineFit,
-    Parametric,
-    Span,
-)
+from smelt.laws.findings import METHOD_NAMES, Data, Findings, HeldOut, Largest, Lines, Method, Parametric, Span
 from smelt.laws.forms import FORMS, Floats, Form
-from smelt.laws.isoflop import Curve, Line, Minima
-from smelt.laws.law import LINE_COLUMNS, ScalingLaw, trusted_method
+from smelt.laws.law import ScalingLaw, trusted_method
+from smelt.laws.methods import NEEDED
 from smelt.laws.objective import Objective
 from smelt.laws.overhead import Overhead
-from smelt.laws.parametric import exponents, fit_parametric
+from smelt.laws.parametric import fit_parametric
 from smelt.laws.points import COUNTING, Points
 from smelt.laws.resampling import Resampling
 from smelt.laws.validate import agreement, largest, split, validate
-
-MINIMA = 3
-"""Usable minima from which the line through them is trusted: two leave it no degree of freedom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +36,8 @@ class Settings:
     """What the bootstrap of the form draws anew."""
     hold_out: Largest = "flops"
     """Which runs are predicted from the others: those of the largest budget, or those of the largest N."""
+    method: Method | None = None
+    """The method to follow; None leaves it to `trusted_method`."""
 
 
 def derive_law(
@@ -59,20 +46,27 @@ def derive_law(
     """The law of a table of runs (columns as in `Points.from_frame`, and epochs and bpb if known).
 
     `held_out` (rows of the table) names the runs to be predicted from the others, instead of the largest. The law
-    itself stands on all runs, whichever are held out to test it. Raises InputError where neither method can be applied.
+    itself stands on all runs, whichever are held out to test it. Raises InputError where no method can be applied, or
+    not the one that the settings name.
     """
     settings = settings or Settings()
-    points, dropped = Points.from_frame(runs, other=settings.form.further)
+    rows, dropped = Points.from_frame(runs, other=settings.form.further)
+    points = rows.final
     parametric, theta_draws = _parametric(points, settings)
-    isoflop_findings, line_draws = _isoflop(points, settings)
-    trusted = trusted_method(isoflop_findings, parametric)
+    surface = (settings.form, np.array(list(parametric.theta.values()))) if parametric else None
+    isoflop, isoflop_draws = lines.isoflop_lines(points.alike, surface, draws=settings.draws, seed=settings.seed)
+    akima, akima_draws = lines.akima_lines(points.alike, draws=settings.draws, seed=settings.seed)
+    envelope, envelope_draws = lines.envelope_lines(rows.alike, draws=settings.draws, seed=settings.seed)
+    trusted = trusted_method(isoflop, parametric, akima, envelope)
     if trusted is None:
         raise _too_little(points, settings.form)
     findings = Findings(
         counting=COUNTING,
-        data=_data(runs, points, dropped),
+        data=_data(runs, rows, dropped),
         parametric=parametric,
-        isoflop=isoflop_findings,
+        isoflop=isoflop,
+        akima=akima,
+        envelope=envelope,
         held_out=_held_out(runs, points, settings, held_out),
         agreement=None,
         trusted=trusted,
@@ -81,8 +75,9 @@ def derive_law(
         warnings=[],
         checklist={},
     )
-    law = ScalingLaw(findings, pl.DataFrame(theta_draws | line_draws))
-    findings = findings.model_copy(update={"agreement": agreement(law, points)})
+    findings = _following(findings, settings.method)
+    law = ScalingLaw(findings, pl.DataFrame(theta_draws | isoflop_draws | akima_draws | envelope_draws))
+    findings = findings.model_copy(update={"agreement": agreement(law)})
     said = {"warnings": doubts(findings), "checklist": checklist(findings, runs)}
     return replace(law, findings=findings.model_copy(update=said))
 
@@ -107,29 +102,30 @@ def _held_out(
     return validate(held, settings.form, objective=settings.objective, seed=settings.seed)
 
 
-def _isoflop(points: Points, settings: Settings) -> tuple[IsoFlop | None, dict[str, Floats]]:
-    curves = isoflop.fit_curves(points.alike, draws=settings.draws, seed=settings.seed)
-    if not curves:
-        return None, {}
-    usable = tuple(curve for curve in curves if curve.usable)
-    minima = isoflop.fit_minima(usable)
-    findings = IsoFlop(
-        fails=isoflop.FAILS,
-        budgets=[_minimum(curve) for curve in curves],
-        d_opt=_line(minima.log_d) if minima else None,
-        loss_opt=_line(minima.log_loss) if minima else None,
-        exponents=exponents(1 - minima.log_d.slope, 1 - minima.log_d.draws[:, 1]) if minima else {},
-        usable=len(usable) >= MINIMA,
-    )
-    return findings, _line_draws(minima)
+def _following(findings: Findings, method: Method | None) -> Findings:
+    """With the method that the settings name as the one to follow; InputError where it has no optimum."""
+    if method is None:
+        return findings
+    found = findings.by(method)
+    if found is None or (isinstance(found, Lines) and found.d_opt is None):
+        raise InputError(
+            where="the run table",
+            what=f"gives no optimum by the {METHOD_NAMES[method]}, the method asked for",
+            expected=NEEDED[method],
+            do=f"name no method: these runs would follow the {METHOD_NAMES[findings.trusted]}",
+        )
+    return findings.model_copy(update={"trusted": method})
 
 
-def _data(runs: pl.DataFrame, points: Points, dropped: dict[str, str]) -> Data:
+def _data(runs: pl.DataFrame, rows: Points, dropped: dict[str, str]) -> Data:
+    points = rows.final
     epochs, overhead = _positive(runs, "epochs"), Overhead.of(points)
     return Data(
         n_runs=runs.height,
         n_used=len(points),
         dropped=dropped,
+        checkpoints=len(rows) - len(points),
+        budgets_recognised=bool(len(points.budgets)) and "budget_flops" not in runs.columns,
         budgets=[float(budget) for budget in points.budgets],
         flops=Span.of(points.flops),
         n_params=Span.of(points.n_params),
@@ -156,35 +152,6 @@ def _positive(runs: pl.DataFrame, name: str) -> Floats:
         return np.empty(0)
     values = runs[name].drop_nulls().to_numpy().astype(np.float64)
     return values[values > 0]
-
-
-def _minimum(curve: Curve) -> BudgetMinimum:
-    c0, c1, c2 = (float(c) for c in curve.coefficients)
-    log_n, log_n_draws = curve.log_n_opt, curve.log_n_opt_draws()
-    has_minimum = bool(np.isfinite(log_n))
-    return BudgetMinimum(
-        budget_flops=curve.budget_flops,
-        n_runs=len(curve.points),
-        centre=curve.centre,
-        coefficients=(c0, c1, c2),
-        n_opt=Interval.of_log(log_n, log_n_draws) if has_minimum else None,
-        d_opt=Interval.of_log(float(curve.log_d(log_n)), curve.log_d(log_n_draws)) if has_minimum else None,
-        loss_opt=Interval.of(curve.loss_opt, curve.loss_opt_draws()) if has_minimum else None,
-        interior=curve.interior,
-        flat=curve.flat,
-        in_line=curve.usable,
-    )
-
-
-def _line(line: Line) -> LineFit:
-    return LineFit(intercept=line.intercept, slope=Estimate.of(line.slope, line.draws[:, 1]), excess=line.excess)
-
-
-def _line_draws(minima: Minima | None) -> dict[str, Floats]:
-    if minima is None or not len(minima.log_d.draws):
-        return {}
-    columns = np.concatenate([minima.log_d.draws, minima.log_loss.draws], axis=1)
-    return {name: columns[:, i] for i, name in enumerate(LINE_COLUMNS)}
 
 
 def _too_little(points: Points, form: Form) -> InputError:

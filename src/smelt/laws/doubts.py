@@ -10,7 +10,19 @@ from collections.abc import Iterator
 import polars as pl
 from scipy.special import bdtr
 
-from smelt.laws.findings import METHOD_NAMES, BudgetMinimum, Data, Dropping, Findings, HeldOut, IsoFlop, Parametric
+from smelt.laws.findings import (
+    METHOD_NAMES,
+    Agreement,
+    CurveMinimum,
+    Data,
+    Dropping,
+    Envelope,
+    Findings,
+    HeldOut,
+    IsoFlop,
+    Method,
+    Parametric,
+)
 from smelt.laws.forms import FORMS
 from smelt.units import format_count
 
@@ -22,6 +34,10 @@ MANY_EPOCHS = 4
 """Up to here repeated data are nearly as good as fresh (Muennighoff et al. 2023)."""
 SURPRISING = 0.05
 """p below which the minima scatter more about their line than noise explains."""
+BIASED = 1.05
+"""A bias of N* by more than this factor is worth a sentence: taste."""
+MUCH_EDGE = 0.25
+"""Share of the envelope held by the smallest or largest size from which one should know: taste."""
 FEW_STARTS = 0.01
 """Share of starts at the optimum below which there may be a better one nobody found."""
 MOVED = 1.0
@@ -43,6 +59,8 @@ def doubts(findings: Findings) -> list[str]:
     return [
         *_about_agreement(findings),
         *(_about_isoflop(findings.isoflop) if findings.isoflop else _without_budgets()),
+        *(_about_bias(findings.isoflop, findings.parametric) if findings.isoflop else ()),
+        *(_about_envelope(findings.envelope, findings.trusted) if findings.envelope else ()),
         *(_about_parametric(findings.parametric, findings) if findings.parametric else _without_form(findings)),
         *(_about_held_out(findings.held_out) if findings.held_out else ()),
         *_about_form(findings.parametric),
@@ -54,11 +72,23 @@ def _about_agreement(findings: Findings) -> Iterator[str]:
     agreement = findings.agreement
     if agreement is None or agreement.agree:
         return
-    said = " and ".join(f"{format_count(n.mid)} by the {METHOD_NAMES[method]}" for method, n in agreement.n_opt.items())
+    quarrels = _and([f"{METHOD_NAMES[one]} against {METHOD_NAMES[other]}" for one, other in agreement.disagreeing])
     yield (
-        f"The methods disagree beyond their intervals: at {agreement.flops:.2g} FLOPs the best model has {said} "
-        f"parameters, a factor of {agreement.factor:.2g}. Do not extrapolate from either without more runs."
+        f"The methods disagree beyond their intervals ({quarrels}): at {agreement.flops:.2g} FLOPs the best model has "
+        f"{_sizes(agreement)}, a factor of {agreement.factor:.2g}. Do not extrapolate from any of them without more "
+        "runs."
     )
+
+
+def _sizes(agreement: Agreement) -> str:
+    """What each method that is judged says of N* and of its exponent."""
+    return _and([f"{_size(agreement, method)} by the {METHOD_NAMES[method]}" for method in agreement.judged])
+
+
+def _size(agreement: Agreement, method: Method) -> str:
+    exponent = agreement.exponents.get(method)
+    growing = f", as C^{exponent.mid:.2f}," if exponent else ""
+    return f"{agreement.n_opt[method].in_words()} parameters{growing}"
 
 
 def _about_isoflop(isoflop: IsoFlop) -> Iterator[str]:
@@ -84,7 +114,7 @@ def _about_isoflop(isoflop: IsoFlop) -> Iterator[str]:
         )
 
 
-def _about_minimum(minimum: BudgetMinimum) -> Iterator[str]:
+def _about_minimum(minimum: CurveMinimum) -> Iterator[str]:
     budget = f"{minimum.budget_flops:.2g} FLOPs"
     if minimum.n_opt is None:
         yield f"At {budget} loss against size bends downwards: there is no minimum to be had."
@@ -97,6 +127,53 @@ def _about_minimum(minimum: BudgetMinimum) -> Iterator[str]:
         yield (
             f"At {budget} the curve is too flat for its noise: the best size is {minimum.n_opt.in_words()} parameters; "
             "it is left out. Try a wider range of sizes, or more seeds."
+        )
+
+
+def _about_bias(isoflop: IsoFlop, parametric: Parametric | None) -> Iterator[str]:
+    """Whether the parabolas' minima are off because the curves are none: by the fitted form, and by the curves."""
+    bias, lean = isoflop.bias, isoflop.asymmetry
+    if bias is not None and parametric is not None and parametric.usable and _is_biased(bias.factor):
+        yield (
+            f"{'Cubics' if isoflop.cubic else 'Parabolas'} through these sizes are biased on a surface like the fitted "
+            f"form: they put N* at {bias.factor:.2f} x the true one at the largest budget, and the exponent off by "
+            f"{bias.exponent:+.3f}. The interpolated curves are free of it; sizes nearer to the minimum would mend it."
+        )
+    if lean is not None and lean.p < SURPRISING and (isoflop.cubic or lean.factor is None or _is_biased(lean.factor)):
+        side = "large" if lean.t > 0 else "small"
+        by_cubics = f": N* by parabolas is {lean.factor:.2f} x that by cubics" if lean.factor else ""
+        what = "so cubics are fitted" if isoflop.cubic else "too unsure for cubics: compare the interpolated curves"
+        yield (
+            f"The IsoFLOP curves are not symmetric, and rise faster towards {side} models than parabolas do (cubic "
+            f"term, t = {lean.t:.1f}){by_cubics}; {what}."
+        )
+    far = sum(minimum.n_runs - minimum.n_near for minimum in isoflop.budgets)
+    if far:
+        yield f"{far} runs lie too far above the least loss of their budget to tell of its minimum: none is fitted."
+
+
+def _is_biased(factor: float) -> bool:
+    return not 1 / BIASED < factor < BIASED
+
+
+def _about_envelope(envelope: Envelope, trusted: Method) -> Iterator[str]:
+    """What is wrong with the envelope, where its runs have curves or a plan follows it."""
+    if not envelope.from_curves and trusted != "envelope":
+        return
+    if envelope.intermediate:
+        yield (
+            f"{envelope.intermediate:.0%} of the envelope is held by checkpoints before the end of their run, at a "
+            "learning rate that had not yet come down: unless it was constant, their losses are too high, and the "
+            "envelope is biased. Runs as long as their budget allows would settle it."
+        )
+    if len({holder.run for holder in envelope.holders}) == 1:
+        yield f"One run, {envelope.holders[0].run}, holds the whole envelope: it says nothing of how N* grows."
+    elif not envelope.usable:
+        yield f"Only {envelope.n_sizes} sizes hold the envelope: too few for a line through them to be trusted."
+    if envelope.edge > MUCH_EDGE:
+        yield (
+            f"Along {envelope.edge:.0%} of the envelope the smallest or the largest size at hand is the best: these "
+            "FLOPs are left out, since the best size may lie beyond."
         )
 
 
@@ -186,6 +263,16 @@ def _about_form(parametric: Parametric | None) -> Iterator[str]:
 
 def _about_data(findings: Findings) -> Iterator[str]:
     data = findings.data
+    if data.budgets_recognised:
+        yield (
+            f"The table names no budgets: {len(data.budgets)} were recognised, each by three or more sizes whose "
+            "FLOPs agree within a tenth and lie far from all others."
+        )
+    if data.checkpoints:
+        yield (
+            f"{data.checkpoints} rows are checkpoints before the end of their run (rows of one run and size): only the "
+            "envelope uses them. Runs of their own need names of their own."
+        )
     if data.dropped:
         reasons = "; ".join(f"{run}: {reason}" for run, reason in sorted(data.dropped.items())[:3])
         yield f"{len(data.dropped)} of {data.n_runs} runs were left out ({reasons})."
@@ -217,7 +304,7 @@ def checklist(findings: Findings, runs: pl.DataFrame) -> dict[str, str]:
         "repeats": f"up to {data.epochs.greatest:.2g} epochs" if data.epochs else "not recorded",
         "compute": f"{data.flops.least:.2g} to {data.flops.greatest:.2g} FLOPs, {_overhead(data)} 6ND",
         "hyperparameters": _recorded(runs, ("lr", "batch_tokens")),
-        "checkpoints": "the end of each run; no intermediate ones",
+        "checkpoints": _checkpoints(data),
         "points dropped": "; ".join(f"{run}: {why}" for run, why in sorted(data.dropped.items())) or "none",
         "loss": "nats per token on held-out text",
         "objective": parametric.objective_in_words if parametric else "least squares",
@@ -230,6 +317,12 @@ def checklist(findings: Findings, runs: pl.DataFrame) -> dict[str, str]:
 
 def _resampled(parametric: Parametric | None) -> str:
     return f"{parametric.resampling} (form), " if parametric else ""
+
+
+def _checkpoints(data: Data) -> str:
+    if data.checkpoints:
+        return f"the end of each run; {data.checkpoints} intermediate ones for the envelope alone"
+    return "the end of each run; no intermediate ones"
 
 
 def _overhead(data: Data) -> str:

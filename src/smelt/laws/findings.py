@@ -14,8 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from smelt.laws.forms import Floats
 from smelt.units import format_count
 
-Method = Literal["isoflop", "parametric"]
-METHOD_NAMES: dict[Method, str] = {"isoflop": "parabolas", "parametric": "parametric form"}
+Method = Literal["isoflop", "akima", "envelope", "parametric"]
+"""How an optimum is had; also the name of its record in `Findings`."""
+METHOD_NAMES: dict[Method, str] = {
+    "isoflop": "parabolas",
+    "akima": "interpolated curves",
+    "envelope": "envelope",
+    "parametric": "parametric form",
+}
 
 Largest = Literal["flops", "n_params"]
 """By what the runs that are held out are the largest."""
@@ -114,8 +120,12 @@ class Data(Record):
     n_used: int
     dropped: dict[str, str]
     """Run to reason."""
+    checkpoints: int = 0
+    """Rows that are checkpoints before a run's end: only the envelope uses them."""
     budgets: list[float]
     """Ascending; empty where runs were not made for budgets."""
+    budgets_recognised: bool = False
+    """The table named none: they are groups of runs whose FLOPs agree."""
     flops: Span
     n_params: Span
     n_tokens: Span
@@ -224,15 +234,13 @@ class Parametric(Record):
     """What befell the fit itself: not compiled, started on a sample."""
 
 
-class BudgetMinimum(Record):
-    """The parabola of one budget: loss = c0 + c1 u + c2 u^2, u = ln N - centre."""
+class CurveMinimum(Record):
+    """Where one budget's curve is least."""
 
     budget_flops: float
     n_runs: int
-    centre: float
-    coefficients: tuple[float, float, float]
     n_opt: Interval | None
-    """Parameters; null where the parabola does not bend upwards."""
+    """Parameters; null where the curve has no minimum."""
     d_opt: Interval | None
     loss_opt: Interval | None
     """Nats per token."""
@@ -242,6 +250,16 @@ class BudgetMinimum(Record):
     """The bend could be noise: the optimum is not identified."""
     in_line: bool
     """Interior and not flat: it enters the line."""
+
+
+class BudgetMinimum(CurveMinimum):
+    """The polynomial of one budget: loss = c0 + c1 u + c2 u^2 (+ c3 u^3), u = ln N - centre."""
+
+    n_near: int
+    """Runs near enough to the least loss to be fitted."""
+    centre: float
+    coefficients: tuple[float, ...]
+    """Three of a parabola, four of a cubic."""
 
 
 class LineFit(Record):
@@ -254,19 +272,81 @@ class LineFit(Record):
     there is; null with two minima or without draws. Small: something else differs between budgets."""
 
 
-class IsoFlop(Record):
-    """Approach 2: parabolas and the lines through their minima."""
+class Lines(Record):
+    """An approach that draws lines through the optima of several budgets."""
 
     fails: str
-    budgets: list[BudgetMinimum]
     d_opt: LineFit | None
-    """ln D* against ln C; null with fewer than two usable minima."""
+    """ln D* against ln C; null where there are too few optima for a line."""
     loss_opt: LineFit | None
     """ln of the least loss against ln C: a power law without a floor."""
     exponents: dict[str, Estimate]
     """a and b of N* ~ C^a and D* ~ C^b; they add up to one. Empty without a line."""
     usable: bool
-    """At least three minima are interior and not flat."""
+    """The line stands on at least three optima inside the sizes tried and clear of noise."""
+
+
+class Bias(Record):
+    """What these curves through these sizes do on the surface of the fitted parametric form, without noise."""
+
+    factor: float
+    """N* by the curves over the true one, at the largest budget in the line."""
+    exponent: float
+    """What the line through the biased minima adds to a."""
+
+
+class Asymmetry(Record):
+    """A cubic term in the IsoFLOP curves, of all budgets together."""
+
+    t: float
+    """Student's t; positive where loss rises faster towards large models than towards small ones."""
+    p: float
+    """The chance of so large a t on symmetric curves."""
+    factor: float | None
+    """N* by parabolas over N* by cubics; null where a cubic has no minimum."""
+
+
+class IsoFlop(Lines):
+    """Approach 2: parabolas, or cubics where the curves lean, and the lines through their minima."""
+
+    budgets: list[BudgetMinimum]
+    bias: Bias | None = None
+    """Null without a parametric fit that has an optimum."""
+    asymmetry: Asymmetry | None = None
+    """Null where no budget has the six runs that a cubic needs."""
+    cubic: bool = False
+    """The curves lean beyond doubt: cubics are fitted where there are runs enough, and parabolas elsewhere."""
+
+
+class Akima(Lines):
+    """Approach 2 with curves interpolated between the runs (Porian et al. 2024)."""
+
+    budgets: list[CurveMinimum]
+
+
+class Holder(Record):
+    """A run that holds the envelope over a stretch of compute."""
+
+    run: str
+    n_params: float
+    flops: Span
+    n_tokens: Span
+    loss_nats: Span
+
+
+class Envelope(Lines):
+    """Approach 1: the lower envelope of loss over compute."""
+
+    from_curves: bool
+    """From checkpoints along the runs, and not from final runs alone."""
+    holders: list[Holder]
+    """By ascending FLOPs, without the smallest and the largest size of a level."""
+    n_sizes: int
+    """Different sizes among them."""
+    intermediate: float
+    """Share of the envelope that is held by checkpoints before their run's end."""
+    edge: float
+    """Share of the envelope left out because the smallest or the largest size at hand holds it."""
 
 
 class Predicted(Record):
@@ -303,15 +383,23 @@ class HeldOut(Record):
 
 
 class Agreement(Record):
-    """The two methods side by side at the largest budget of the runs."""
+    """All methods side by side at the largest budget of the runs."""
 
     flops: float
     n_opt: dict[Method, Interval]
     """Parameters of the optimum, by method."""
+    d_opt: dict[Method, Interval] = {}
+    """Its tokens."""
+    exponents: dict[Method, Interval] = {}
+    """a of N* ~ C^a; a method without one is missing."""
+    judged: list[Method] = []
+    """The methods that are compared: those that are usable, and the trusted one; all where that leaves one."""
+    disagreeing: list[tuple[Method, Method]] = []
+    """Pairs whose intervals of N* or of the exponent do not overlap."""
     factor: float
-    """The larger N* over the smaller."""
+    """The largest N* of those judged over the smallest."""
     agree: bool
-    """The intervals of N* and of the exponents overlap."""
+    """No pair disagrees."""
 
 
 class Findings(Record):
@@ -320,7 +408,8 @@ class Findings(Record):
     counting, data           what N, D, C and loss mean, and the runs behind the law
     parametric               form, formula, params with se and ci95, objective, residuals by run; profiles of the
                              parameters, the runs that move them most
-    isoflop                  per budget: coefficients, n_opt, d_opt, loss_opt, interior, flat; exponents with ci95
+    isoflop, akima           per budget: n_opt, d_opt, loss_opt, interior, flat; exponents with ci95
+    envelope                 which run holds it over which FLOPs; exponents with ci95
     held_out, agreement      the largest runs predicted from the others; the methods side by side
     trusted                  the method a plan follows, by the rule of `law.trusted_method`
     warnings                 in plain words, worst first
@@ -332,6 +421,8 @@ class Findings(Record):
     data: Data
     parametric: Parametric | None
     isoflop: IsoFlop | None
+    akima: Akima | None = None
+    envelope: Envelope | None = None
     held_out: HeldOut | None
     agreement: Agreement | None
     trusted: Method
@@ -339,3 +430,13 @@ class Findings(Record):
     seed: int
     warnings: list[str]
     checklist: dict[str, str]
+
+    def by(self, method: Method) -> Lines | Parametric | None:
+        """What one method found; None where it could not be computed."""
+        found: dict[Method, Lines | Parametric | None] = {
+            "isoflop": self.isoflop,
+            "akima": self.akima,
+            "envelope": self.envelope,
+            "parametric": self.parametric,
+        }
+        return found[method]

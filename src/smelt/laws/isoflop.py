@@ -1,231 +1,210 @@
 """Approach 2 of Hoffmann et al. 2022: a parabola in ln N through the runs of one budget, its minimum, a line through
-the minima.
-
-    loss                              ln D*
-     |  o           o  budget 1         |            *
-     |    o       o                     |        *
-     |       o *        budget 2        |    *
-     +------------------- ln N          +---------------- ln C
+the minima (minima.py draws it).
 
 Nothing is assumed of how loss depends on N and D beyond "smooth near its minimum", so it stands on a small ladder where
 the parametric form does not. Its known weakness: on a surface that is not symmetric in ln N the minimum is off by a
-constant factor (1.01 to 1.16 on published surfaces with sizes 4x to 8x either side), while the exponent is unbiased.
+factor that depends on the sizes tried (1.01 to 1.16 on published surfaces with sizes 4x to 8x either side). Where the
+sizes lie alike about every minimum the factor is the same at each, and the exponent is unbiased. `bias` computes the
+factor on a fitted surface; `asymmetry` tests for it in the curves themselves, and where they lean beyond doubt a cubic
+is the better curve: on Porian et al.'s runs it predicts N* of held-out budgets twice as well
+(`python -m benchmarks heldout`).
 
-The curves are drawn over `n_params`, for people. The line is that of D* against C, both counted beyond dispute; N is
-what they leave, C/6D*, as the fits count it (points.py): the line of N* is this one turned over, a = 1 - b.
+Runs far above the least loss say nothing of the minimum and much of the curve's ends, which are no parabolas: they are
+left out of the fit (`near`). Ladders made for this have none such.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import chdtrc
+from scipy.special import stdtr
 
-from smelt.laws.forms import Floats
+from smelt.laws.forms import Floats, Form
+from smelt.laws.minima import OWN_NOISE, Curve, Residuals, budget_groups, noise
 from smelt.laws.points import Points
 
 FAILS = (
-    "On a surface that is not symmetric in ln N the minima are off by a constant factor (1.01 to 1.16 with sizes 4x "
-    "to 8x either side, on published surfaces); the exponent is not. It says nothing of runs away from the optimum."
+    "On a surface that is not symmetric in ln N the minima of parabolas are off by a constant factor (1.01 to 1.16 "
+    "with sizes 4x to 8x either side, on published surfaces); the exponent is not. It says nothing of runs away from "
+    "the optimum."
 )
-SIZES = 3
-"""Distinct sizes that a parabola needs."""
-OWN_NOISE = 10
-"""Runs from which a budget's noise is judged by its own residuals: large budgets are quieter (in Llama 3's curves by
-a factor 8), but with few runs one cannot tell, and sharing costs less than guessing."""
-CLEAR = 0.95
-"""Share of the draws that must bend upwards for a curve not to count as flat."""
+PARABOLA, CUBIC = 2, 3
+NEAR = {PARABOLA: 0.1, CUBIC: 0.2}
+"""How far above the budget's least loss a run may lie, as a share, to be on the curve. Chosen among .05 to .5 on Porian
+et al.'s ten stages, whose curves reach from 3 to 9 nats; Llama 3's reach .06, smelt's own ladders .05."""
+BEST_SIZES = 4
+"""Sizes that are on the curve however far they lie: three would leave nothing to tell noise by."""
+LEANING = 0.01
+"""p of the curves' asymmetry below which cubics are fitted: needless ones would widen the intervals."""
+CUBIC_RUNS = 6
+"""Runs of a budget from which a cubic is fitted: two are left to judge it by."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Curve:
-    """One budget's parabola: loss = c0 + c1 u + c2 u^2 with u = ln N - centre."""
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Smooth(Curve):
+    """One budget's polynomial: loss = c0 + c1 u + c2 u^2 (+ c3 u^3) with u = ln N - centre."""
 
-    budget_flops: float
-    points: Points
+    near: Points
+    """The runs it is fitted to."""
     centre: float
     coefficients: Floats
-    """(3,): c0, c1, c2 in nats."""
-    draws: Floats
-    """(draws, 3): the same, refitted to noise drawn anew; no rows where no run is left to tell noise from curve."""
+    """(3,) or (4,): c0, c1, c2 and of a cubic c3, in nats."""
 
     @property
-    def log_n(self) -> Floats:
-        """ln N of its runs."""
-        return np.log(self.points.n_params)
-
-    @property
-    def log_n_opt(self) -> float:
-        """ln of the best `n_params`: the parabola's vertex; NaN where it does not bend upwards."""
-        return float(self._vertex(self.coefficients))
-
-    @property
-    def loss_opt(self) -> float:
-        """The loss at the vertex, nats."""
-        return float(_polynomial(self.coefficients, self.log_n_opt - self.centre))
-
-    @property
-    def interior(self) -> bool:
-        """The minimum lies strictly between the smallest and the largest size tried."""
-        return bool(self.log_n.min() < self.log_n_opt < self.log_n.max())
-
-    @property
-    def flat(self) -> bool:
-        """Noise alone could have made the bend: N* is anywhere.
-
-        True where fewer than 95% of the draws bend upwards, or where the 95% interval of ln N* is wider than the
-        sizes tried.
-        """
-        if not len(self.draws):
-            return False
-        low, high = np.percentile(self.log_n_opt_draws(), [2.5, 97.5])
-        return bool(np.mean(self.draws[:, 2] > 0) < CLEAR or high - low > np.ptp(self.log_n))
-
-    @property
-    def usable(self) -> bool:
-        """Its minimum may enter the line."""
-        return self.interior and not self.flat
-
-    def log_n_opt_draws(self) -> Floats:
-        """ln N* (draws); a draw without a minimum, or far out, is kept one range beyond the sizes tried."""
-        reach = np.ptp(self.log_n)
-        vertex = np.nan_to_num(self._vertex(self.draws), nan=np.inf)
-        return np.clip(vertex, self.log_n.min() - reach, self.log_n.max() + reach)
-
-    def loss_opt_draws(self) -> Floats:
-        """Loss at N*, nats (draws)."""
-        return _polynomial(self.draws, self.log_n_opt_draws() - self.centre)
-
-    def log_d(self, log_n: Floats | float) -> Floats:
-        """ln D that the budget leaves at ln N: a polynomial through its runs, for an exact count is not 6ND."""
-        degree = 2 if len(np.unique(self.log_n)) > SIZES else 1
-        u = self.log_n - self.centre
-        coefficients = np.polyfit(u, np.log(self.points.n_tokens), degree)
-        return np.asarray(np.polyval(coefficients, log_n - self.centre), dtype=np.float64)
-
-    def _vertex(self, coefficients: Floats) -> Floats:
-        slope, bend = coefficients[..., 1], coefficients[..., 2]
-        return self.centre - slope / np.where(bend > 0, 2 * bend, np.nan)
+    def degree(self) -> int:
+        """2 of a parabola, 3 of a cubic."""
+        return len(self.coefficients) - 1
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Line:
-    """ln y = intercept + slope ln C, by ordinary least squares, with draws of both (draws, 2)."""
+@dataclass(frozen=True, slots=True)
+class Asymmetry:
+    """A cubic term in the curves of several budgets: which way, how surely, and what it does to the minima."""
 
-    intercept: float
-    slope: float
-    draws: Floats
-    excess: float | None
-    """p of a chi-square test that the minima scatter about the line no more than their own draws do."""
-
-    def at(self, flops: float) -> float:
-        """ln y of a budget."""
-        return self.intercept + self.slope * float(np.log(flops))
+    t: float
+    """Student's t of the budgets' cubic terms together; positive where loss rises faster towards large models."""
+    degrees: int
+    p: float
+    """Of so large a t, either way, on symmetric curves."""
+    factor: float | None
+    """Geometric mean of N* by parabolas over N* by cubics, of the same runs; None where a cubic has no minimum."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Minima:
-    """The lines through the minima of at least two curves: pass those that are `usable`."""
+def fit_curves(points: Points, *, draws: int, seed: int, degree: int = PARABOLA) -> tuple[Smooth, ...]:
+    """The curve of each budget of at least three distinct sizes, by ascending budget.
 
-    curves: tuple[Curve, ...]
-    log_d: Line
-    """ln D*: its slope is b in D* ~ C^b."""
-    log_loss: Line
-    """ln of the least loss: a power law without a floor, to be believed near the runs only."""
-
-
-def fit_curves(points: Points, *, draws: int, seed: int) -> tuple[Curve, ...]:
-    """A parabola for each budget of at least three distinct sizes, by ascending budget."""
-    groups = [points.where(points.budget_flops == budget) for budget in points.budgets]
-    groups = [group for group in groups if len(np.unique(group.n_params)) >= SIZES]
-    solvers = [np.linalg.pinv(_basis(group)) for group in groups]
-    fitted = [solver @ group.loss_nats for solver, group in zip(solvers, groups, strict=True)]
-    noise = _noise(groups, fitted, draws=draws, seed=seed)
-    return tuple(
-        Curve(
-            budget_flops=float(group.budget_flops[0]),
-            points=group,
-            centre=float(np.log(group.n_params).mean()),
-            coefficients=coefficients,
-            draws=coefficients + errors @ solver.T,
-        )
-        for group, solver, coefficients, errors in zip(groups, solvers, fitted, noise, strict=True)
-    )
-
-
-def fit_minima(curves: tuple[Curve, ...]) -> Minima | None:
-    """The lines through the minima of `curves`; None for fewer than two."""
-    if len(curves) < 2:
-        return None
-    log_flops = np.log([curve.budget_flops for curve in curves])
-    log_d = np.array([curve.log_d(curve.log_n_opt) for curve in curves])
-    log_d_draws = np.array([curve.log_d(curve.log_n_opt_draws()) for curve in curves])
-    loss = np.array([curve.loss_opt for curve in curves])
-    loss_draws = np.array([curve.loss_opt_draws() for curve in curves])
-    return Minima(
-        curves=curves,
-        log_d=_line(log_flops, log_d, log_d_draws),
-        log_loss=_line(log_flops, np.log(loss), np.log(loss_draws)),
-    )
-
-
-def _noise(groups: list[Points], fitted: list[Floats], *, draws: int, seed: int) -> list[Floats]:
-    """Noise for each budget's runs, drawn anew: (draws, runs) each; (0, runs) where no run is left to judge it by.
-
-    A residual bootstrap, since resampling five runs of five would often leave too few sizes for a parabola. Three
-    corrections for small samples: residuals are divided by sqrt(1 - leverage), since a curve passes closer to its own
-    runs than to new ones; budgets of few runs share theirs; and each draw is scaled by sqrt(dof / chi2), which makes
-    intervals as wide as Student's t (at 8 degrees of freedom a plain bootstrap is 15% too narrow).
+    A cubic is for `degree` 3, at budgets with runs enough for it.
     """
-    generator = np.random.RandomState(seed)  # its stream is frozen: see fit.resample
-    noise: dict[int, Floats] = {}
-    for together in _sharing(groups):
-        degrees = sum(len(groups[i]) - 3 for i in together)
-        if not degrees:
-            noise |= {i: np.empty((0, len(groups[i]))) for i in together}
-            continue
-        pool = np.concatenate([_studentised(groups[i], fitted[i]) for i in together])
-        pool -= pool.mean()
-        widths = np.sqrt(degrees / generator.chisquare(degrees, size=(draws, 1)))
-        for i in together:
-            noise[i] = widths * pool[generator.randint(len(pool), size=(draws, len(groups[i])))]
-    return [noise[i] for i in range(len(groups))]
+    groups = budget_groups(points)
+    chosen = [_near(group, degree) for group in groups]
+    bases = [_basis(near, CUBIC if degree == CUBIC and _bears_cubic(near) else PARABOLA) for near in chosen]
+    residuals = [Residuals.of(basis, near.loss_nats) for basis, near in zip(bases, chosen, strict=True)]
+    curves: dict[int, Smooth] = {}
+    for i, errors in noise(residuals, draws=draws, seed=seed):
+        curves[i] = _smooth(groups[i], chosen[i], bases[i], errors)
+    return tuple(curves[i] for i in range(len(groups)))
 
 
-def _sharing(groups: list[Points]) -> list[list[int]]:
-    """Which budgets judge their noise together: the small ones, or all where those have no residuals."""
-    small = [i for i, group in enumerate(groups) if len(group) < OWN_NOISE]
-    if small and all(len(groups[i]) == 3 for i in small):
-        return [list(range(len(groups)))]
-    large = [[i] for i, group in enumerate(groups) if len(group) >= OWN_NOISE]
-    return [small, *large] if small else large
+def chosen_degree(points: Points) -> int:
+    """3, for cubics, where the curves lean beyond doubt and every cubic has a minimum; else 2, for parabolas."""
+    lean = asymmetry(points)
+    return CUBIC if lean is not None and lean.p < LEANING and lean.factor is not None else PARABOLA
 
 
-def _studentised(group: Points, coefficients: Floats) -> Floats:
-    basis = _basis(group)
-    leverage = np.einsum("ij,ji->i", basis, np.linalg.pinv(basis))
-    informative = leverage < 1 - 1e-9
-    residuals = group.loss_nats - basis @ coefficients
-    return residuals[informative] / np.sqrt(1 - leverage[informative])
+def bias(
+    form: Form, theta: Floats, budgets: Floats, sizes: Sequence[Floats], degrees: Sequence[int] | None = None
+) -> Floats:
+    """N* by parabolas over the true N* on the surface of a form, without noise, at each budget.
+
+    `sizes` are the N tried at each budget, as fits count them, and `degrees` those of its polynomial; D = C/6N. NaN
+    where the form has no optimum or a curve no minimum. On L = E + A/N^.34 + B/D^.28 (A 406.4, B 410.7) with 15 sizes
+    from N*/8 to 8 N* it is 1.030.
+    """
+    truth = form.optimal_log_n(theta, np.log(budgets / 6))
+    found = np.empty(len(budgets))
+    for i, (flops, n, degree) in enumerate(zip(budgets, sizes, degrees or [PARABOLA] * len(budgets), strict=True)):
+        centre = np.log(n).mean()
+        loss = form.loss(theta, {"N": n, "D": flops / 6 / n, "C": np.full(len(n), flops)})
+        found[i] = centre + _lowest(np.polynomial.polynomial.polyfit(np.log(n) - centre, loss, degree))
+    return np.exp(found - truth)
 
 
-def _basis(group: Points) -> Floats:
-    """1, u, u^2 for u = ln N - mean: (runs, 3)."""
+def asymmetry(points: Points) -> Asymmetry | None:
+    """Whether loss against ln N leans to one side, over all budgets that bear a cubic; None without one."""
+    groups = [near for group in budget_groups(points) if _bears_cubic(near := _near(group, CUBIC))]
+    cubics = [np.linalg.pinv(_basis(group, CUBIC)) @ group.loss_nats for group in groups]
+    leans, degrees = _leans(groups, cubics)
+    if not degrees:
+        return None
+    t = float(np.sum(leans) / np.sqrt(len(leans)))  # each has variance one: Stouffer's sum
+    parabolas = [np.linalg.pinv(_basis(group, PARABOLA)) @ group.loss_nats for group in groups]
+    shifts = np.array([_lowest(parabola) - _lowest(cubic) for parabola, cubic in zip(parabolas, cubics, strict=True)])
+    return Asymmetry(
+        t=t,
+        degrees=degrees,
+        p=float(2 * stdtr(degrees, -abs(t))),
+        factor=float(np.exp(shifts.mean())) if np.all(np.isfinite(shifts)) else None,
+    )
+
+
+def _leans(groups: Sequence[Points], cubics: Sequence[Floats]) -> tuple[Floats, int]:
+    """Each budget's cubic term over its standard error, and the degrees of freedom behind the errors in all.
+
+    As with the curves' noise, budgets of few runs share theirs.
+    """
+    bases = [_basis(group, CUBIC) for group in groups]
+    fitted = zip(groups, bases, cubics, strict=True)
+    squares = np.array([np.sum((group.loss_nats - basis @ cubic) ** 2) for group, basis, cubic in fitted])
+    degrees = np.array([len(group) - 1 - CUBIC for group in groups], dtype=np.int64)
+    small = np.array([len(group) < OWN_NOISE for group in groups], dtype=bool)
+    shared = squares[small].sum() / degrees[small].sum() if small.any() else 0.0
+    variance = np.where(small, shared, squares / degrees)
+    errors = np.sqrt([found * np.linalg.pinv(b.T @ b)[CUBIC, CUBIC] for found, b in zip(variance, bases, strict=True)])
+    known = errors > 1e-12  # not so of runs that lie on a cubic to the bit
+    terms = np.array([cubic[CUBIC] for cubic in cubics])
+    return terms[known] / errors[known], int(degrees[known].sum())
+
+
+def _smooth(group: Points, near: Points, basis: Floats, errors: Floats) -> Smooth:
+    """The polynomial of a budget, its draws refitted to `errors` (draws, runs) about it."""
+    solver = np.linalg.pinv(basis)
+    coefficients = solver @ near.loss_nats
+    coefficient_draws = coefficients + errors @ solver.T
+    log_n, centre = np.log(group.n_params), float(np.log(near.n_params).mean())
+    reach = np.ptp(log_n)
+    lowest, lowest_draws = float(_lowest(coefficients)), _lowest(coefficient_draws)
+    # A draw without a minimum, or far out, is kept one range beyond the sizes tried.
+    log_n_draws = np.nan_to_num(centre + lowest_draws, nan=np.inf)
+    log_n_draws = np.clip(log_n_draws, log_n.min() - reach, log_n.max() + reach)
+    return Smooth(
+        budget_flops=float(group.budget_flops[0]),
+        points=group,
+        near=near,
+        log_n_opt=centre + lowest,
+        loss_opt=float(_polynomial(coefficients, lowest)),
+        log_n_opt_draws=log_n_draws,
+        # Far out a polynomial may fall below zero, which no loss does.
+        loss_opt_draws=np.maximum(_polynomial(coefficient_draws, log_n_draws - centre), near.loss_nats.min() / 100),
+        clear=float(np.mean(np.isfinite(lowest_draws))) if len(errors) else float("nan"),
+        centre=centre,
+        coefficients=coefficients,
+    )
+
+
+def _near(group: Points, degree: int) -> Points:
+    """The runs of the sizes that come near the least loss of the budget, and of the best four in any case."""
+    sizes, place = np.unique(group.n_params, return_inverse=True)
+    least = np.full(len(sizes), np.inf)
+    np.minimum.at(least, place, group.loss_nats)
+    enough = max((1 + NEAR[degree]) * least.min(), float(np.sort(least)[min(BEST_SIZES, len(least)) - 1]))
+    return group.where(least[place] <= enough)
+
+
+def _bears_cubic(near: Points) -> bool:
+    return len(near) >= CUBIC_RUNS and len(np.unique(near.n_params)) > CUBIC + 1
+
+
+def _basis(group: Points, degree: int) -> Floats:
+    """1, u, u^2 ... for u = ln N - mean: (runs, degree + 1)."""
     u = np.log(group.n_params)
-    return np.vander(u - u.mean(), 3, increasing=True)
+    return np.vander(u - u.mean(), degree + 1, increasing=True)
 
 
-def _line(x: Floats, y: Floats, y_draws: Floats) -> Line:
-    """The line through y (curves) over x, and through each column of `y_draws` (curves, draws)."""
-    solver = np.linalg.pinv(np.stack([np.ones_like(x), x], axis=1))
-    intercept, slope = (float(value) for value in solver @ y)
-    excess = None
-    if len(x) > 2 and y_draws.shape[1]:
-        surprise = np.sum((y - intercept - slope * x) ** 2 / y_draws.var(axis=1))
-        excess = float(chdtrc(len(x) - 2, surprise))
-    return Line(intercept=intercept, slope=slope, draws=(solver @ y_draws).T, excess=excess)
+def _lowest(coefficients: Floats) -> Floats:
+    """u of the local minimum of c0 + c1 u + c2 u^2 (+ c3 u^3); NaN where there is none.
+
+    As -c1 / (c2 + sqrt(c2^2 - 3 c1 c3)), which holds without a cubic term too.
+    """
+    c1, c2 = coefficients[..., 1], coefficients[..., 2]
+    c3 = coefficients[..., 3] if coefficients.shape[-1] > CUBIC else 0.0
+    inside = c2**2 - 3 * c1 * c3
+    slope = c2 + np.sqrt(np.where(inside >= 0, inside, np.nan))
+    return -c1 / np.where(slope > 0, slope, np.nan)
 
 
 def _polynomial(coefficients: Floats, u: Floats | float) -> Floats:
-    return coefficients[..., 0] + coefficients[..., 1] * u + coefficients[..., 2] * u**2
+    value = coefficients[..., -1]
+    for place in range(2, coefficients.shape[-1] + 1):
+        value = value * u + coefficients[..., -place]
+    return value

@@ -19,23 +19,29 @@ import polars as pl
 from smelt.core.artifact import Artifact
 from smelt.core.shards import write_json, write_whole
 from smelt.errors import InputError
-from smelt.laws.findings import Findings, Interval, IsoFlop, Method, Parametric
+from smelt.laws.findings import METHOD_NAMES, Findings, Interval, Lines, Method, Parametric
 from smelt.laws.forms import COLUMNS, FORMS, Floats, Form
 from smelt.laws.overhead import Overhead
 
 LAW_FILE = "law.json"
 DRAWS_FILE = "draws.parquet"
-LINE_COLUMNS = ("d_opt_intercept", "d_opt_slope", "loss_opt_intercept", "loss_opt_slope")
-"""Columns of the draws that belong to the parabolas; those of the parametric fit are the form's parameters."""
 
 
-def trusted_method(isoflop: IsoFlop | None, parametric: Parametric | None) -> Method | None:
-    """Which method a plan follows.
+def line_columns(method: Method) -> tuple[str, ...]:
+    """Columns of the draws that belong to a method's lines; those of the parametric fit are the form's parameters."""
+    return tuple(f"{method}_{name}" for name in ("d_intercept", "d_slope", "loss_intercept", "loss_slope"))
+
+
+def trusted_method(
+    isoflop: Lines | None, parametric: Parametric | None, akima: Lines | None = None, envelope: Lines | None = None
+) -> Method | None:
+    """Which method a plan follows, of what each found.
 
     1. The parabolas, if at least three of their minima are interior and not flat: they assume only that loss is smooth
        in ln N near its minimum.
     2. Else the parametric form, if the runs identify its floor and both exponents.
-    3. Else, under a warning, whichever can be computed at all, parabolas first. Else none.
+    3. Else, under a warning, whichever can be computed at all: parabolas, form, interpolated curves, envelope. Else
+       none.
     """
     if isoflop is not None and isoflop.usable:
         return "isoflop"
@@ -43,7 +49,11 @@ def trusted_method(isoflop: IsoFlop | None, parametric: Parametric | None) -> Me
         return "parametric"
     if isoflop is not None and isoflop.d_opt is not None:
         return "isoflop"
-    return "parametric" if parametric is not None else None
+    if parametric is not None:
+        return "parametric"
+    if akima is not None and akima.d_opt is not None:
+        return "akima"
+    return "envelope" if envelope is not None and envelope.d_opt is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +78,7 @@ class ScalingLaw:
 
     findings: Findings
     draws: pl.DataFrame = field(default_factory=pl.DataFrame)
-    """One row a bootstrap draw: the form's theta, and the `LINE_COLUMNS`; without rows there are no intervals."""
+    """One row a bootstrap draw: the form's theta, and each method's `line_columns`; without rows, no intervals."""
 
     @property
     def warnings(self) -> list[str]:
@@ -109,7 +119,8 @@ class ScalingLaw:
         `held` are the form's further variables by their columns, such as `unique_tokens=25e9`; InputError names those
         that are missing. A form without N and D has no optimum.
         """
-        optima = (self._isoflop_optimum(flops), self._parametric_optimum(flops, held))
+        by_lines = (self._line_optimum(method, flops) for method in METHOD_NAMES)
+        optima = (*by_lines, self._parametric_optimum(flops, held))
         return {optimum.method: optimum for optimum in optima if optimum is not None}
 
     @property
@@ -144,16 +155,16 @@ class ScalingLaw:
         """A law without draws."""
         return cls(Findings.model_validate_json(text))
 
-    def _isoflop_optimum(self, flops: float) -> Optimum | None:
-        """By the lines through the minima."""
-        isoflop = self.findings.isoflop
-        if isoflop is None or isoflop.d_opt is None or isoflop.loss_opt is None:
+    def _line_optimum(self, method: Method, flops: float) -> Optimum | None:
+        """By the lines through a method's optima."""
+        found = self.findings.by(method)
+        if not isinstance(found, Lines) or found.d_opt is None or found.loss_opt is None:
             return None
-        lines, log_flops = self._columns(LINE_COLUMNS), math.log(flops)
-        log_d = isoflop.d_opt.intercept + isoflop.d_opt.slope.value * log_flops
-        log_loss = isoflop.loss_opt.intercept + isoflop.loss_opt.slope.value * log_flops
+        lines, log_flops = self._columns(line_columns(method)), math.log(flops)
+        log_d = found.d_opt.intercept + found.d_opt.slope.value * log_flops
+        log_loss = found.loss_opt.intercept + found.loss_opt.slope.value * log_flops
         return Optimum(
-            method="isoflop",
+            method=method,
             flops=flops,
             n_params=self._n_params(flops, log_d, lines[:, 0] + lines[:, 1] * log_flops),
             n_tokens=Interval.of_log(log_d, lines[:, 0] + lines[:, 1] * log_flops),

@@ -9,6 +9,7 @@ from smelt.laws.findings import Dropping, Estimate, Identifiability, Influence, 
 from smelt.laws.fit import Fit, bootstrap, exponent, fit
 from smelt.laws.forms import LARGEST_LOG, Floats, Form
 from smelt.laws.influence import By, drop_in_turn, leave_out_each
+from smelt.laws.lines import exponents
 from smelt.laws.objective import Objective
 from smelt.laws.points import Observations, Points
 from smelt.laws.profile import Profile, profiles
@@ -64,13 +65,6 @@ def fit_parametric(
         dropping=[_dropping(found, seen, objective, errors, by=order) for order in ("loss", "residual")],
         caveats=caveats(found, followed),
     ), {name: theta[:, i] for i, name in enumerate(form.parameters)}
-
-
-def exponents(a: Floats | float, draws: Floats) -> dict[str, Estimate]:
-    """a of N* ~ C^a and b = 1 - a of D*; none where a is not defined."""
-    if not np.isfinite(a):
-        return {}
-    return {"a": Estimate.of(float(a), draws), "b": Estimate.of(1 - float(a), 1 - draws)}
 
 
 def verdict(profile: Profile) -> str:

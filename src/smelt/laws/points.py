@@ -16,7 +16,7 @@ overhead.py turns one into the other.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
@@ -24,6 +24,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from smelt.errors import InputError
+from smelt.laws.budgets import recognise
 from smelt.laws.forms import COLUMNS, Floats, Form
 
 COUNTING = (
@@ -82,7 +83,7 @@ class Points:
     loss_nats: Floats
     flops: Floats
     budget_flops: Floats
-    """The budget each run was meant for; NaN where runs were not made for budgets."""
+    """The budget each run was meant for; NaN where runs were not made for budgets, and for intermediate checkpoints."""
     other: Mapping[str, Floats] = field(default_factory=dict[str, Floats])
     """What else a form may depend on, by the names that forms give it: unique tokens U."""
 
@@ -92,7 +93,7 @@ class Points:
 
         Needs the columns n_params, n_tokens and loss_nats, and those behind the variables in `other`; takes run, flops
         (else 6ND) and budget_flops where there are such; unique_tokens may come as epochs. Raises InputError where a
-        column is missing or nothing is left.
+        column is missing or nothing is left. Where the table has no budgets they are recognised (budgets.py).
         """
         if "unique_tokens" not in runs.columns and {"n_tokens", "epochs"} <= set(runs.columns):
             runs = runs.with_columns(unique_tokens=pl.col("n_tokens") / pl.col("epochs"))
@@ -123,7 +124,8 @@ class Points:
             raise InputError(
                 where="the run table", what=f"holds no usable run of {runs.height}", expected="finite, positive losses"
             )
-        return usable, {run: reason for run, reason in zip(everything.run, reasons, strict=True) if reason}
+        dropped = {run: reason for run, reason in zip(everything.run, reasons, strict=True) if reason}
+        return usable._with_budgets(recognised="budget_flops" not in runs.columns), dropped
 
     def __len__(self) -> int:
         return len(self.run)
@@ -159,6 +161,28 @@ class Points:
         """The distinct budgets, ascending."""
         return np.unique(self.budget_flops[np.isfinite(self.budget_flops)])
 
+    @property
+    def curve(self) -> NDArray[np.int64]:
+        """The training curve of each row: rows of one run and one size, at different tokens, are its checkpoints.
+
+        Rows of equal tokens are replicates, and each a curve of its own.
+        """
+        same = ("run", "n_params")
+        replicated = pl.struct(*same, "n_tokens").is_duplicated().any().over(same)
+        first = pl.when(replicated).then("row").otherwise(pl.col("row").first().over(same))
+        return self._rows().select(first.alias("curve"))["curve"].to_numpy().astype(np.int64)
+
+    @property
+    def is_final(self) -> NDArray[np.bool_]:
+        """Which rows are a run's end, and not a checkpoint before it."""
+        rows = self._rows().with_columns(curve=self.curve)
+        return rows.select(pl.col("n_tokens") == pl.col("n_tokens").max().over("curve")).to_series().to_numpy()
+
+    @property
+    def final(self) -> Self:
+        """Without the checkpoints that come before their run's end."""
+        return self.where(self.is_final)
+
     def where(self, mask: NDArray[np.bool_]) -> Self:
         """The points at which `mask` holds."""
         return type(self)(
@@ -170,6 +194,18 @@ class Points:
             budget_flops=self.budget_flops[mask],
             other={name: values[mask] for name, values in self.other.items()},
         )
+
+    def _rows(self) -> pl.DataFrame:
+        columns = {"run": self.run, "n_params": self.n_params, "n_tokens": self.n_tokens}
+        return pl.DataFrame(columns).with_row_index("row")
+
+    def _with_budgets(self, *, recognised: bool) -> Self:
+        """With the budgets of final runs alone, recognised by their FLOPs where the table has none."""
+        final = self.is_final
+        budgets = np.where(final, self.budget_flops, np.nan)
+        if recognised:
+            budgets[final] = recognise(self.flops[final], self.n_params[final])
+        return replace(self, budget_flops=budgets)
 
     def _reasons(self) -> list[str | None]:
         """Why each run cannot be used; None for one that can."""

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from smelt.core.artifact import Artifact, Counts
 from smelt.core.step import Estimate, Sizes, Step
 from smelt.core.work import Work
-from smelt.laws.findings import Largest
+from smelt.laws.findings import Largest, Method
 from smelt.laws.forms import FORMS
 from smelt.laws.law import Law
 from smelt.laws.objective import Kind, Objective
@@ -23,9 +23,9 @@ installation takes some 10 s more: it compiles."""
 
 
 class FitLaw(Step[Law]):
-    """Fits parabolas and a parametric form to runs, with intervals, and says what to doubt.
+    """Fits parabolas, interpolated curves, an envelope and a parametric form to runs, and says what to doubt.
 
-    Both methods are always fitted. Files: law.json (see `findings.Findings`) and draws.parquet.
+    All that the runs allow are always fitted. Files: law.json (see `findings.Findings`) and draws.parquet.
     """
 
     step: ClassVar[str] = "fit-law"
@@ -35,6 +35,8 @@ class FitLaw(Step[Law]):
     """The runs to fit."""
     form: str = "chinchilla"
     """The parametric form, by its name in `forms.FORMS`."""
+    method: Method | None = None
+    """The method that plans follow; by default the parabolas where they are usable, else the form."""
     objective: Kind = "huber"
     """What is minimised: huber or lad on ln L, or mse on L (see `objective`)."""
     delta: float = Field(1e-3, gt=0)
@@ -69,6 +71,7 @@ class FitLaw(Step[Law]):
             objective=Objective(self.objective, self.delta),
             resampling=self.resampling,
             hold_out=self.hold_out,
+            method=self.method,
         )
         law = derive_law(work.open(self.runs).runs, settings)
         law.write(work.folder)

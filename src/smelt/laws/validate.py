@@ -1,8 +1,9 @@
-"""How far a law can be believed: its error on runs held out, and its two methods side by side."""
+"""How far a law can be believed: its error on runs held out, and all its methods side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +12,11 @@ from numpy.typing import NDArray
 
 from smelt.errors import InputError
 from smelt.laws import isoflop
-from smelt.laws.findings import LEVEL, Agreement, HeldOut, Interval, Largest, Predicted
+from smelt.laws.findings import LEVEL, METHOD_NAMES, Agreement, HeldOut, Interval, Largest, Method, Predicted
 from smelt.laws.fit import Fit, bootstrap, fit
 from smelt.laws.forms import Floats, Form
 from smelt.laws.law import ScalingLaw
+from smelt.laws.minima import fit_minima
 from smelt.laws.objective import Objective
 from smelt.laws.points import Observations, Points
 from smelt.units import format_count
@@ -125,9 +127,9 @@ def _predicted(test: Points, loss: Floats, draws: Floats) -> list[Predicted]:
 
 def _held_out_minimum(points: Points) -> tuple[float | None, float | None]:
     """Relative errors of the loss and of N* at the largest budget, by the line through the other minima."""
-    curves = isoflop.fit_curves(points, draws=0, seed=0)
+    curves = isoflop.fit_curves(points, draws=0, seed=0, degree=isoflop.chosen_degree(points))
     usable = tuple(curve for curve in curves if curve.usable)
-    others = isoflop.fit_minima(tuple(curve for curve in usable if curve is not curves[-1]))
+    others = fit_minima([curve for curve in usable if curve is not curves[-1]])
     if others is None or not curves[-1].usable:
         return None, None
     last = curves[-1]
@@ -137,18 +139,60 @@ def _held_out_minimum(points: Points) -> tuple[float | None, float | None]:
     )
 
 
-def agreement(law: ScalingLaw, points: Points) -> Agreement | None:
-    """The two methods at the largest budget of the runs; None with one method."""
-    flops = float(points.budgets[-1] if len(points.budgets) else points.flops.max())
-    optima = law.optimum(flops, **points.typical)
+def agreement(law: ScalingLaw) -> Agreement | None:
+    """All methods at the largest budget of the runs; None with fewer than two."""
     findings = law.findings
-    if len(optima) < 2 or findings.isoflop is None or findings.parametric is None:
+    flops = findings.data.budgets[-1] if findings.data.budgets else findings.data.flops.greatest
+    optima = law.optimum(flops, **findings.data.typical)
+    if len(optima) < 2:
         return None
-    parabolas, form = optima["isoflop"].n_params, optima["parametric"].n_params
-    exponents = findings.isoflop.exponents["a"].interval, findings.parametric.exponents["a"].interval
+    exponents: dict[Method, Interval] = {}
+    usable: list[Method] = []
+    for method in optima:
+        found = findings.by(method)
+        if found is None:
+            continue
+        if found.exponents:
+            exponents[method] = found.exponents["a"].interval
+        if found.usable or method == findings.trusted:
+            usable.append(method)
+    return compare(
+        flops=flops,
+        n_opt={method: optimum.n_params for method, optimum in optima.items()},
+        d_opt={method: optimum.n_tokens for method, optimum in optima.items()},
+        exponents=exponents,
+        judged=usable if len(usable) > 1 else optima,
+    )
+
+
+def compare(
+    *,
+    flops: float,
+    n_opt: Mapping[Method, Interval],
+    d_opt: Mapping[Method, Interval],
+    exponents: Mapping[Method, Interval],
+    judged: Iterable[Method],
+) -> Agreement:
+    """Which of the methods `judged` disagree: the intervals of N* or those of the exponent do not overlap."""
+    voices: list[Method] = [method for method in METHOD_NAMES if method in set(judged)]
+    pairs: list[tuple[Method, Method]] = [
+        (one, other)
+        for one, other in itertools.combinations(voices, 2)
+        if not all(_overlap(values, one, other) for values in (n_opt, exponents))
+    ]
+    sizes = [n_opt[method].mid for method in voices if method in n_opt]
     return Agreement(
         flops=flops,
-        n_opt={"isoflop": parabolas, "parametric": form},
-        factor=max(parabolas.mid, form.mid) / min(parabolas.mid, form.mid),
-        agree=parabolas.overlaps(form) and exponents[0].overlaps(exponents[1]),
+        n_opt=dict(n_opt),
+        d_opt=dict(d_opt),
+        exponents=dict(exponents),
+        judged=voices,
+        disagreeing=pairs,
+        factor=max(sizes) / min(sizes),
+        agree=not pairs,
     )
+
+
+def _overlap(values: Mapping[Method, Interval], one: Method, other: Method) -> bool:
+    """A method without a value has none to disagree with."""
+    return one not in values or other not in values or values[one].overlaps(values[other])

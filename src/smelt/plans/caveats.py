@@ -67,7 +67,7 @@ def _about_distance(law: ScalingLaw, allocation: Allocation) -> Iterator[str]:
 
 
 def _about_methods(law: ScalingLaw, allocation: Allocation) -> Iterator[str]:
-    """Which method is followed and why, and what the other says."""
+    """Which method is followed and why, and what the others say."""
     isoflop = law.findings.isoflop
     followed = METHOD_NAMES[allocation.method]
     if allocation.method == "isoflop" and isoflop is not None and isoflop.usable:
@@ -75,6 +75,8 @@ def _about_methods(law: ScalingLaw, allocation: Allocation) -> Iterator[str]:
         yield f"N and D follow the parabolas, which have {count} minima inside their budgets and clear of noise."
     elif allocation.method == "parametric" and law.findings.parametric and law.findings.parametric.usable:
         yield "N and D follow the parametric form: too few parabolas have a minimum to be trusted."
+    elif allocation.method in ("akima", "envelope"):
+        yield f"N and D follow the {followed}, as the law was told to or for want of a better."
     else:
         yield f"No method is to be trusted on these runs; N and D follow the {followed} for want of a better."
     if len(allocation.optima) > 1:
@@ -127,7 +129,7 @@ def _about_hyperparameters(chosen: Hyperparameters) -> Iterator[str]:
 
 
 def _comparison(allocation: Allocation) -> str:
-    said = " and ".join(
+    said = "; by ".join(
         f"{METHOD_NAMES[method]} {optimum.n_params.in_words()}" for method, optimum in allocation.optima.items()
     )
     if allocation.agree:

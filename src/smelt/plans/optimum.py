@@ -1,8 +1,8 @@
-"""How a law splits a budget: which method is followed, what the other says, and the loss to expect.
+"""How a law splits a budget: which method is followed, what the others say, and the loss to expect.
 
-Each method's N* and D* come from the law: the parabolas through the line of their minima, the parametric form in closed
-form, N = G (C/6)^a with G = (alpha A / beta B)^(1/(alpha+beta)) (Hoffmann et al. 2022, eq. 4). Here one is chosen, by
-the rule of `laws.law.trusted_method`, and never mixed with the other.
+Each method's N* and D* come from the law: lines through the optima of budgets, or the parametric form in closed form,
+N = G (C/6)^a with G = (alpha A / beta B)^(1/(alpha+beta)) (Hoffmann et al. 2022, eq. 4). Here one is chosen, by the
+rule of `laws.law.trusted_method` or by name, and never mixed with the others.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ def expected_loss(optima: dict[Method, Optimum], method: Method, *, beyond: floa
     """The loss to expect, nats per token.
 
     Up to `ORDINARY` times the runs it is that of the method followed. Farther out it is the parametric form's, where
-    there is one, since the line through the parabolas' minima has no floor and falls for ever. Anywhere beyond the runs
-    the interval spans both methods', since which of them is wrong cannot be known from the runs.
+    there is one, since a line through minima has no floor and falls for ever. Anywhere beyond the runs the interval
+    spans all methods', since which of them is wrong cannot be known from the runs.
     """
     followed = optima[method].loss_nats
     if beyond <= 1 or len(optima) == 1:
@@ -77,7 +77,7 @@ def expected_loss(optima: dict[Method, Optimum], method: Method, *, beyond: floa
     losses = [optimum.loss_nats for optimum in optima.values()]
     lows, highs = [loss.low for loss in losses], [loss.high for loss in losses]
     return Interval(
-        mid=followed.mid if beyond <= ORDINARY else optima["parametric"].loss_nats.mid,
+        mid=followed.mid if beyond <= ORDINARY else optima.get("parametric", optima[method]).loss_nats.mid,
         low=None if None in lows else min(low for low in lows if low is not None),
         high=None if None in highs else max(high for high in highs if high is not None),
     )

@@ -15,6 +15,8 @@ from smelt.units import format_count
 
 METHOD_COLORS: dict[Method, tuple[str, str]] = {
     "isoflop": ("@accent", "@band"),
+    "akima": ("@third", "@band-third"),
+    "envelope": ("@fourth", "@band-fourth"),
     "parametric": ("@second", "@band-second"),
 }
 """Of line and band."""

@@ -65,10 +65,10 @@ def residual_figure(fitted: Parametric) -> Figure:
 def parameter_table(findings: Findings) -> Table:
     """Every exponent and parameter with its interval."""
     rows: list[tuple[str, ...]] = []
-    if findings.isoflop:
-        rows += _rows(findings.isoflop.exponents, suffix=f", by the {METHOD_NAMES['isoflop']}")
+    for method, name in METHOD_NAMES.items():
+        if found := findings.by(method):
+            rows += _rows(found.exponents, suffix=f", by the {name}")
     if findings.parametric:
-        rows += _rows(findings.parametric.exponents, suffix=f", by the {METHOD_NAMES['parametric']}")
         rows += _rows(findings.parametric.params)
     return Table(("Parameter", "Estimate and 95% interval", "Standard error"), rows)
 
@@ -98,13 +98,13 @@ def _held_out_facts(held_out: HeldOut) -> list[tuple[str, str]]:
 def _agreement_in_words(found: Agreement) -> str:
     verdict = "agree within their intervals" if found.agree else "disagree beyond their intervals"
     return (
-        f"At {format_flops(found.flops)} FLOPs the two methods {verdict}: their best sizes differ by a factor of "
-        f"{found.factor:.2f}."
+        f"At {format_flops(found.flops)} FLOPs the methods ({', '.join(METHOD_NAMES[name] for name in found.judged)}) "
+        f"{verdict}: their best sizes differ by a factor of {found.factor:.2f}."
     )
 
 
 def _stage(law: ScalingLaw) -> Stage | None:
-    method = law.findings.isoflop if law.trusted == "isoflop" else law.findings.parametric
+    method = law.findings.by(law.trusted)
     exponent = method.exponents.get("a") if method else None
     if exponent is None:
         return None

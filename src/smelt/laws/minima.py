@@ -1,0 +1,208 @@
+"""What a budget's runs say of its best size, however they are read, and the lines through what several budgets say.
+
+    loss                              ln D*
+     |  o           o  budget 1         |            *
+     |    o       o                     |        *
+     |       o *        budget 2        |    *
+     +------------------- ln N          +---------------- ln C
+
+A `Curve` is one budget read by one approach: parabolas (isoflop.py) or interpolation (akima.py). The curves are drawn
+over `n_params`, for people. The line is that of D* against C, both counted beyond dispute; N is what they leave, C/6D*,
+as the fits count it (points.py): the line of N* is this one turned over, a = 1 - b.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from scipy.special import chdtrc
+
+from smelt.laws.forms import Floats
+from smelt.laws.points import Points
+
+SIZES = 3
+"""Distinct sizes that a minimum needs."""
+MIDDLE, MIDDLE_SHARE = (16, 84), 0.51
+"""Percentiles one standard deviation either side, and what they are apart of a normal 95% interval."""
+OWN_NOISE = 10
+"""Runs from which a budget's noise is judged by its own residuals: large budgets are quieter (in Llama 3's curves by
+a factor 8), but with few runs one cannot tell, and sharing costs less than guessing."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Curve:
+    """Loss against size at one budget, and where it is least."""
+
+    enough: ClassVar[float] = 0.95
+    """Share of the draws that must have a minimum for the curve not to count as flat."""
+
+    budget_flops: float
+    points: Points
+    log_n_opt: float
+    """ln of the best `n_params`; NaN where there is none."""
+    loss_opt: float
+    """The loss there, nats."""
+    log_n_opt_draws: Floats
+    """ln N* with noise drawn anew; no rows where no run is left to tell noise from curve."""
+    loss_opt_draws: Floats
+    """The loss there, nats."""
+    clear: float
+    """Share of the draws that have a minimum."""
+
+    @property
+    def log_n(self) -> Floats:
+        """ln N of its runs."""
+        return np.log(self.points.n_params)
+
+    @property
+    def interior(self) -> bool:
+        """The minimum lies strictly between the smallest and the largest size tried."""
+        return bool(self.log_n.min() < self.log_n_opt < self.log_n.max())
+
+    @property
+    def flat(self) -> bool:
+        """Noise alone could have made the minimum: N* is anywhere.
+
+        True where too few of the draws have a minimum, or where ln N* is known no better than if its 95% interval were
+        as wide as the sizes tried: judged by the middle of the draws, since a few without a minimum are far out, and
+        a budget left out for them is often the largest (`python -m benchmarks heldout` is a third worse).
+        """
+        if not len(self.log_n_opt_draws):
+            return False
+        low, high = np.percentile(self.log_n_opt_draws, MIDDLE)
+        return bool(self.clear < self.enough or high - low > MIDDLE_SHARE * np.ptp(self.log_n))
+
+    @property
+    def usable(self) -> bool:
+        """Its minimum may enter the line."""
+        return self.interior and not self.flat
+
+    @property
+    def log_n_error(self) -> float:
+        """Standard deviation of ln N*, by which `fit_minima` can weigh; NaN without draws."""
+        return float(np.std(self.log_n_opt_draws)) if len(self.log_n_opt_draws) else float("nan")
+
+    def log_d(self, log_n: Floats | float) -> Floats:
+        """ln D that the budget leaves at ln N: a polynomial through its runs, for an exact count is not 6ND."""
+        degree = 2 if len(np.unique(self.log_n)) > SIZES else 1
+        centre = self.log_n.mean()
+        coefficients = np.polyfit(self.log_n - centre, np.log(self.points.n_tokens), degree)
+        return np.asarray(np.polyval(coefficients, log_n - centre), dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """ln y = intercept + slope ln C by least squares, with draws of both (draws, 2)."""
+
+    intercept: float
+    slope: float
+    draws: Floats
+    excess: float | None
+    """p of a chi-square test that the points scatter about the line no more than their own draws do."""
+
+    def at(self, flops: float) -> float:
+        """ln y of a budget."""
+        return self.intercept + self.slope * float(np.log(flops))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Minima:
+    """The lines through the minima of at least two curves: pass those that are `usable`."""
+
+    curves: tuple[Curve, ...]
+    log_d: Line
+    """ln D*: its slope is b in D* ~ C^b."""
+    log_loss: Line
+    """ln of the least loss: a power law without a floor, to be believed near the runs only."""
+
+
+def budget_groups(points: Points) -> list[Points]:
+    """The runs of each budget that has sizes enough for a minimum, by ascending budget."""
+    groups = [points.where(points.budget_flops == budget) for budget in points.budgets]
+    return [group for group in groups if len(np.unique(group.n_params)) >= SIZES]
+
+
+def fit_minima(curves: Sequence[Curve], *, weighted: bool = False) -> Minima | None:
+    """The lines through the minima of `curves`, each weighed by its `log_n_error` if wanted; None for fewer than two.
+
+    Equal weights are the rule: noise that differs much between budgets is rarely known well enough to weigh by it.
+    """
+    if len(curves) < 2:
+        return None
+    log_flops = np.log([curve.budget_flops for curve in curves])
+    weights = np.array([curve.log_n_error**-2 if weighted else 1.0 for curve in curves])
+    log_d = np.array([float(curve.log_d(curve.log_n_opt)) for curve in curves])
+    log_d_draws = np.array([curve.log_d(curve.log_n_opt_draws) for curve in curves])
+    log_loss = np.log([curve.loss_opt for curve in curves])
+    log_loss_draws = np.log([curve.loss_opt_draws for curve in curves])
+    return Minima(
+        curves=tuple(curves),
+        log_d=_line(log_flops, log_d, log_d_draws, weights),
+        log_loss=_line(log_flops, log_loss, log_loss_draws, weights),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Residuals:
+    """What a smooth curve through one budget's runs leaves: values for new noise to be drawn from."""
+
+    values: Floats
+    n_runs: int
+    degrees: int
+    """Degrees of freedom: runs less coefficients."""
+
+    @classmethod
+    def of(cls, basis: Floats, y: Floats) -> Residuals:
+        """Residuals of the least-squares fit of `basis` (runs, coefficients) to y.
+
+        Divided by sqrt(1 - leverage), since a curve passes closer to its own runs than to new ones.
+        """
+        inverse = np.linalg.pinv(basis)
+        leverage = np.einsum("ij,ji->i", basis, inverse)
+        informative = leverage < 1 - 1e-9
+        left = (y - basis @ (inverse @ y))[informative] / np.sqrt(1 - leverage[informative])
+        return cls(values=left, n_runs=len(y), degrees=len(y) - basis.shape[1])
+
+
+def noise(budgets: Sequence[Residuals], *, draws: int, seed: int) -> Iterator[tuple[int, Floats]]:
+    """Noise for each budget's runs, drawn anew: its place and (draws, runs); (0, runs) where nothing tells of noise.
+
+    A residual bootstrap, since resampling five runs of five would often leave too few sizes for a curve. Budgets of few
+    runs share their residuals, and each draw is scaled by sqrt(dof / chi2), which makes intervals as wide as Student's
+    t (at 8 degrees of freedom a plain bootstrap is 15% too narrow). One budget at a time: 100,000 runs make 800 MB.
+    """
+    generator = np.random.RandomState(seed)  # its stream is frozen: see fit.resample
+    for together in _sharing(budgets):
+        degrees = sum(budgets[i].degrees for i in together)
+        if not degrees:
+            yield from ((i, np.empty((0, budgets[i].n_runs))) for i in together)
+            continue
+        pool = np.concatenate([budgets[i].values for i in together])
+        pool -= pool.mean()
+        widths = np.sqrt(degrees / generator.chisquare(degrees, size=(draws, 1)))
+        for i in together:
+            yield i, widths * pool[generator.randint(len(pool), size=(draws, budgets[i].n_runs))]
+
+
+def _sharing(budgets: Sequence[Residuals]) -> list[list[int]]:
+    """Which budgets judge their noise together: the small ones, or all where those have no residuals."""
+    small = [i for i, found in enumerate(budgets) if found.n_runs < OWN_NOISE]
+    if small and not any(budgets[i].degrees for i in small):
+        return [list(range(len(budgets)))]
+    large = [[i] for i, found in enumerate(budgets) if found.n_runs >= OWN_NOISE]
+    return [small, *large] if small else large
+
+
+def _line(x: Floats, y: Floats, y_draws: Floats, weights: Floats) -> Line:
+    """The line through y (curves) over x, and through each column of `y_draws` (curves, draws)."""
+    root = np.sqrt(weights)
+    solver = np.linalg.pinv(np.stack([root, root * x], axis=1)) * root
+    intercept, slope = (float(value) for value in solver @ y)
+    excess = None
+    if len(x) > 2 and y_draws.shape[1]:
+        surprise = np.sum((y - intercept - slope * x) ** 2 / y_draws.var(axis=1))
+        excess = float(chdtrc(len(x) - 2, surprise))
+    return Line(intercept=intercept, slope=slope, draws=(solver @ y_draws).T, excess=excess)
