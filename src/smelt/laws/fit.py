@@ -26,8 +26,11 @@ class Fit:
     """Share of the starts that ended within 1e-6 of this objective; a few per cent would be worrying."""
 
     def residuals(self, seen: Observations) -> Floats:
-        """ln of observed over predicted loss, by run: .01 is a run 1% worse than the law says."""
-        return np.log(seen.loss) - np.log(self.form.loss(self.theta, seen.variables))
+        """ln of observed over predicted loss, by run: .01 is a run 1% worse than the law says.
+
+        The plain difference for a form that is not fitted `in_log`.
+        """
+        return self.form.observed(seen.loss) - self.form.observed(self.form.loss(self.theta, seen.variables))
 
 
 def fit(form: Form, seen: Observations, *, objective: Objective | None = None) -> Fit:
@@ -75,11 +78,11 @@ def resample(n_runs: int, *, draws: int, seed: int) -> Floats:
 def held_out_error(form: Form, *, train: Observations, test: Observations, objective: Objective | None = None) -> float:
     """Mean relative error of the loss on `test`, of a law fitted to `train`."""
     found = fit(form, train, objective=objective)
-    return float(np.mean(np.abs(np.expm1(-found.residuals(test)))))
+    return float(np.mean(np.abs(form.loss(found.theta, test.variables) / test.loss - 1)))
 
 
 def _centred(form: Form, seen: Observations) -> tuple[Floats, Floats, Floats]:
-    """x without its centre, ln L, and the centre."""
+    """x without its centre, ln L (or L: see `Form.in_log`), and the centre."""
     x = seen.x(form)
     centre = form.centre(x)
-    return x - centre, np.log(seen.loss), centre
+    return x - centre, form.observed(seen.loss), centre

@@ -41,6 +41,9 @@ class Form(ABC):
     """Names of theta's P entries; `ln_A` is the logarithm of the formula's A."""
     judged: tuple[str, ...] = ()
     """Which of the `named` parameters the runs must identify for the fit to be of use."""
+    in_log: bool = True
+    """`log_loss` writes the logarithm of what the form gives, and residuals are relative; False where they are absolute
+    and it writes the value itself: an accuracy's errors do not shrink with it."""
 
     @staticmethod
     @abstractmethod
@@ -57,6 +60,10 @@ class Form(ABC):
     @abstractmethod
     def loss(self, theta: Floats, variables: Variables) -> Floats:
         """L; the leading shape of `theta` (..., P) and the variables broadcast."""
+
+    def observed(self, loss: Floats) -> Floats:
+        """What `log_loss` is held against: ln L, or L as it is (see `in_log`)."""
+        return np.log(loss) if self.in_log else np.asarray(loss, dtype=np.float64)
 
     def encode(self, variables: Variables) -> Floats:
         """x (runs, V), the variables as `log_loss` takes them: their logarithms."""
