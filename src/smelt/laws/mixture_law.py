@@ -24,6 +24,8 @@ Method = Literal["mixture", "linear", "trees"]
 FORMS: dict[Method, type[Mixture] | type[LinearMixture]] = {"mixture": Mixture, "linear": LinearMixture}
 SAMPLES, DRAW_SAMPLES = 20_000, 2_000
 """Mixtures tried a round, for the law and for each of its draws."""
+DIGITS = 6
+"""Of the best shares: a sampled mixture is never quite without a domain."""
 RAN_AWAY = 10
 """A draw that says more than so many times the greatest loss of any run had too few different runs: it says nothing."""
 ROUNDS = 6
@@ -159,7 +161,7 @@ class MixtureLaw(Record):
         def loss(shares: Floats) -> Floats:
             return _weighted(weights, {name: self.losses[name].predict(shares, draw=draw) for name in weights})
 
-        return best_mixture(
+        found = best_mixture(
             loss,
             np.mean(self.shares, axis=0),
             most,
@@ -167,6 +169,7 @@ class MixtureLaw(Record):
             rounds=0 if self.method == "trees" else ROUNDS,
             generator=np.random.default_rng([seed, 0 if draw is None else draw + 1]),
         )
+        return np.round(found, DIGITS)
 
     def _best_run(self, weights: Mapping[str, float]) -> BestRun:
         target = _weighted(weights, {name: np.array(self.observed[name]) for name in weights})
