@@ -1,7 +1,7 @@
 """How a score goes with scale: normal, inverse, U-shaped; and whether a jump is the model's or the metric's.
 
-A score against log10 of size or compute: the slope a decade, its interval, how straight it is, and whether a parabola
-says it better than a line. "Better" is said of the model: a U is worse first and better later (Wei et al. 2023,
+A score against log10 of size or compute: the slope a decade, its interval, how straight it is, and whether it turns.
+"Better" is said of the model: a U is worse first and better later (Wei et al. 2023,
 "Inverse scaling can become U-shaped"), an inverted U the reverse.
 
 A benchmark that jumps may only be a hard way to count: exact match needs every token right, which turns a steady gain
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import chdtrc, fdtrc, stdtrit
+from scipy.special import fdtr, stdtrit
 from scipy.stats import rankdata
 
 from smelt.errors import InputError
@@ -26,7 +26,7 @@ Better = Literal["lower", "higher"]
 Verdict = Literal["normal", "inverse", "u-shaped", "inverted-u", "unclear"]
 
 SIGNIFICANT = 0.05
-"""p below which a parabola is taken over a line, and level of the slope's interval."""
+"""Level of every test here."""
 MODELS = 3
 """Fewer have no residual to judge a slope by."""
 
@@ -36,14 +36,16 @@ class Trend(Record):
 
     n: int
     slope: Estimate
-    """A decade of scale; Student's interval, from the points' own scatter or from their known errors."""
+    """A decade of scale, by least squares, with Student's interval."""
     r2: float
     """Of the line: 1 is a straight line."""
     bend_p: float | None
-    """p of a line against a parabola; None where no point is left to tell."""
+    """p of a line against a parabola; None for three models."""
     turns_at: float | None
-    """The scale at the parabola's vertex, where that lies among the points."""
+    """The scale of the model at which it turns, where it does."""
     better: Better
+    direction: Literal["normal", "inverse"]
+    """The slope's sign, whatever its interval."""
     verdict: Verdict
 
 
@@ -63,22 +65,29 @@ class Emergence(Record):
 def trend(scale: Floats, score: Floats, *, errors: Floats | None = None, better: Better = "lower") -> Trend:
     """The trend of `score` (models) over `scale` (models): parameters, tokens or FLOPs.
 
-    `errors` are the scores' standard errors, where known: with four models there is little else to judge by. Raises
-    InputError for fewer than three models or a single scale.
+    A U is claimed only where the score itself turns, for the vertex of a parabola through a curve that levels off lies
+    among the points too. With the scores' standard `errors`: some model between differs from both the smallest and the
+    largest, in one direction, by more than their errors allow; and normal or inverse is the difference of these two.
+    Without: the slopes before and after the turn are significant with opposite signs (the two-lines test, Simonsohn
+    2018), and normal or inverse is the slope of all. Raises InputError for fewer than three models or a single scale.
     """
     x, y = _checked(scale, score)
-    line, parabola = _fit(x, y, degree=1, errors=errors), _fit(x, y, degree=2, errors=errors)
-    slope = _slope(x, line, errors)
-    bend_p = _bend_p(line.chi2, parabola.chi2, len(x), errors)
-    turns_at = _vertex(parabola.coefficients, x)
+    order = np.argsort(x, kind="stable")
+    x, y = x[order], y[order]
+    slope, sign = _slope(x, y), 1 if better == "higher" else -1
+    if errors is not None:
+        turn, change = _turn_by_errors(y, errors[order]), _significant(y[-1] - y[0], errors[order][[0, -1]])
+    else:
+        turn, change = _turn_by_lines(x, y), _clear_sign(slope)
     return Trend(
         n=len(x),
         slope=slope,
         r2=float(_r2(x, y)),
-        bend_p=bend_p,
-        turns_at=turns_at,
+        bend_p=_bend_p(x, y),
+        turns_at=None if turn is None else float(10 ** x[turn.at]),
         better=better,
-        verdict=_verdict(slope, bend_p, turns_at, float(parabola.coefficients[2]), better),
+        direction="normal" if sign * slope.value > 0 else "inverse",
+        verdict=_verdict(None if turn is None else sign * turn.bend, sign * change),
     )
 
 
@@ -103,12 +112,12 @@ def emergence(scale: Floats, hard: Floats, continuous: Floats, *, draws: int = 2
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Polynomial:
-    """Weighted least squares: coefficients from the constant up, and the sum of squares left."""
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """Where a score turns, and how: 1 falls first and then rises, -1 rises first."""
 
-    coefficients: Floats
-    chi2: float
+    at: int
+    bend: int
 
 
 def _checked(scale: Floats, score: Floats) -> tuple[Floats, Floats]:
@@ -121,51 +130,65 @@ def _checked(scale: Floats, score: Floats) -> tuple[Floats, Floats]:
     return np.log10(scale), np.asarray(score, dtype=np.float64)
 
 
-def _fit(x: Floats, y: Floats, *, degree: int, errors: Floats | None) -> _Polynomial:
-    weights = np.ones_like(y) if errors is None else 1 / errors
-    basis = np.vander(x - x.mean(), degree + 1, increasing=True) * weights[:, None]
-    coefficients = np.asarray(np.linalg.lstsq(basis, y * weights, rcond=None)[0], dtype=np.float64)
-    left = y * weights - basis @ coefficients
-    return _Polynomial(coefficients=coefficients, chi2=float(left @ left))
-
-
-def _slope(x: Floats, line: _Polynomial, errors: Floats | None) -> Estimate:
-    """The slope with Student's interval: the scatter about the line counts even where errors are known, if larger."""
-    weights = np.ones_like(x) if errors is None else 1 / errors**2
-    centred = x - np.average(x, weights=weights)
-    degrees = len(x) - 2
-    variance = line.chi2 / degrees if errors is None else max(line.chi2 / degrees, 1.0)
-    se = float(np.sqrt(variance / np.sum(weights * centred**2)))
+def _slope(x: Floats, y: Floats) -> Estimate:
+    """Of the line by least squares, with Student's interval."""
+    centred, degrees = x - x.mean(), len(x) - 2
+    value = float(centred @ y / (centred @ centred))
+    left = y - y.mean() - value * centred
+    se = float(np.sqrt(left @ left / degrees / (centred @ centred)))
     reach = float(stdtrit(degrees, 1 - SIGNIFICANT / 2)) * se
-    value = float(line.coefficients[1])
     return Estimate(value=value, se=se, ci95=(value - reach, value + reach))
 
 
-def _bend_p(line: float, parabola: float, n: int, errors: Floats | None) -> float | None:
-    """Chi-square where errors are known, else F; None for three points without errors."""
-    gained = max(line - parabola, 0.0)
-    if errors is not None:
-        return float(chdtrc(1, gained))
-    if n < 4 or parabola <= 0:
+def _bend_p(x: Floats, y: Floats) -> float | None:
+    """The F test of a parabola against a line."""
+    degrees = len(x) - 3
+    line, parabola = (float(np.sum((y - np.polyval(np.polyfit(x, y, k), x)) ** 2)) for k in (1, 2))
+    if degrees < 1 or parabola <= 0 or len(np.unique(x)) < 3:
         return None
-    return float(fdtrc(1, n - 3, gained / (parabola / (n - 3))))
+    return float(1 - fdtr(1, degrees, max(line - parabola, 0.0) / (parabola / degrees)))
 
 
-def _vertex(coefficients: Floats, x: Floats) -> float | None:
-    if coefficients[2] == 0:
+def _turn_by_errors(y: Floats, errors: Floats) -> _Turn | None:
+    """The model between that is furthest beyond both ends, if that is beyond the errors."""
+    for bend in (1, -1):
+        at = int(np.argmin(bend * y))
+        ends = [_significant(bend * (y[end] - y[at]), errors[[end, at]]) for end in (0, -1)]
+        if ends == [1, 1]:
+            return _Turn(at, bend)
+    return None
+
+
+def _turn_by_lines(x: Floats, y: Floats) -> _Turn | None:
+    """The extreme of the parabola's kind, if the lines on either side of it clearly go opposite ways."""
+    if len(np.unique(x)) < 3:
         return None
-    vertex = x.mean() - coefficients[1] / (2 * coefficients[2])
-    return float(10**vertex) if x.min() < vertex < x.max() else None
+    bend = 1 if np.polyfit(x, y, 2)[0] > 0 else -1
+    at = int(np.argmin(bend * y))
+    sides = [(x[: at + 1], y[: at + 1]), (x[at:], y[at:])]
+    if min(len(np.unique(side)) for side, _ in sides) < MODELS:
+        return None
+    before, after = (_clear_sign(_slope(*side)) for side in sides)
+    return _Turn(at, bend) if (before, after) == (-bend, bend) else None
 
 
-def _verdict(slope: Estimate, bend_p: float | None, turns_at: float | None, bend: float, better: Better) -> Verdict:
-    sign = 1 if better == "higher" else -1
-    if bend_p is not None and bend_p < SIGNIFICANT and turns_at is not None:
-        return "u-shaped" if sign * bend > 0 else "inverted-u"
+def _significant(difference: float, errors: Floats) -> int:
+    """The sign of a difference of two scores, 0 within 1.96 of its standard error."""
+    return int(np.sign(difference)) if abs(difference) > 1.96 * float(np.hypot(*errors)) else 0
+
+
+def _clear_sign(slope: Estimate) -> int:
+    """The sign of a slope, 0 where its interval holds 0."""
     low, high = slope.ci95 or (-np.inf, np.inf)
-    if low <= 0 <= high:
-        return "unclear"
-    return "normal" if sign * slope.value > 0 else "inverse"
+    return 0 if low <= 0 <= high else int(np.sign(slope.value))
+
+
+def _verdict(bend: int | None, change: int) -> Verdict:
+    """Of signs that are positive where more is better."""
+    if bend is not None:
+        return "u-shaped" if bend > 0 else "inverted-u"
+    names: dict[int, Verdict] = {1: "normal", -1: "inverse", 0: "unclear"}
+    return names[change]
 
 
 def _of_metric(difference: Interval) -> Literal["of the metric", "not of the metric", "unclear"]:

@@ -63,7 +63,7 @@ class Form(ABC):
 
     def observed(self, loss: Floats) -> Floats:
         """What `log_loss` is held against: ln L, or L as it is (see `in_log`)."""
-        return np.log(loss) if self.in_log else np.asarray(loss, dtype=np.float64)
+        return np.log(loss) if self.in_log else np.array(loss, dtype=np.float64)
 
     def encode(self, variables: Variables) -> Floats:
         """x (runs, V), the variables as `log_loss` takes them: their logarithms."""
