@@ -28,7 +28,7 @@ DIGITS = 6
 """Of the best shares: a sampled mixture is never quite without a domain."""
 RAN_AWAY = 10
 """A draw that says more than so many times the greatest loss of any run had too few different runs: it says nothing."""
-ROUNDS = 6
+ROUNDS = 11
 """Further rounds, for methods that are smooth; trees are steps, and narrowing would chase their noise."""
 
 
