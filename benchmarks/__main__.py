@@ -21,6 +21,7 @@ from benchmarks.extraction import measure_extraction
 from benchmarks.figures import Figure
 from benchmarks.fuzz import measure_fuzz
 from benchmarks.language import measure_language
+from benchmarks.law_forms import measure_law_forms
 from benchmarks.metadata import measure_metadata
 from benchmarks.mixing import measure_mixing
 from benchmarks.parity import measure_parity
@@ -44,6 +45,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "language": measure_language,
     "scoring": measure_scoring,
     "metadata": measure_metadata,
+    "law-forms": measure_law_forms,
     "scale": measure_scale,
 }
 LONG = ("fuzz", "scale")

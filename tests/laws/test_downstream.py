@@ -60,7 +60,7 @@ def test_an_interval_carries_the_error_of_the_first_step() -> None:
 
 
 def test_the_largest_of_sixteen_models_is_predicted_to_two_per_cent(shared_data: Path) -> None:
-    """OLMo's ladder (Bhagia et al. 2024): 1B on 10x Chinchilla's tokens from the fifteen others, mean of three tasks."""
+    """OLMo's ladder (Bhagia et al. 2024): 1B on 10x Chinchilla's tokens by the fifteen others, mean of three tasks."""
     runs, largest = ladder(shared_data), pl.col("run") == "1B-10xC"
     laws = [of_task(runs.filter(~largest), task) for task in TASKS]
     errors = [float(chained_errors(law, runs.filter(largest))["rel_err"][0]) for law in laws]

@@ -15,7 +15,6 @@ import itertools
 import math
 
 import numpy as np
-from scipy.special import expit
 
 from smelt.laws.forms.form import Floats, Form, Variables
 
@@ -107,11 +106,11 @@ class Sigmoid(_OfLoss):
     def named(self, theta: Floats) -> dict[str, Floats]:
         """top, not its logit."""
         found = super().named(theta)
-        return {"top": np.asarray(expit(found.pop("logit_top")), dtype=np.float64)} | found
+        return {"top": _of_logit(found.pop("logit_top"))} | found
 
     def loss(self, theta: Floats, variables: Variables) -> Floats:
         """The accuracy."""
-        top, k, x0 = expit(theta[..., 0]), np.exp(np.minimum(theta[..., 1], 700.0)), theta[..., 2]
+        top, k, x0 = _of_logit(theta[..., 0]), np.exp(np.minimum(theta[..., 1], 700.0)), theta[..., 2]
         low = variables["chance"] if "chance" in self.variables else theta[..., 3]
         with np.errstate(over="ignore"):
             return top - (top - low) / (1 + np.exp(-k * (variables["bpb"] - x0)))
@@ -146,3 +145,7 @@ class ExponentialError(_OfLoss):
         eps, ln_k, gamma = theta[..., 0], theta[..., 1], np.exp(np.minimum(theta[..., 2], 700.0))
         with np.errstate(over="ignore"):
             return eps - np.exp(ln_k - gamma * variables["L"])
+
+
+def _of_logit(logit: Floats) -> Floats:
+    return np.exp(-np.logaddexp(0.0, -logit))

@@ -35,15 +35,15 @@ class Form(ABC):
     source: str
     fails: str
     """When not to believe it, in a sentence or two."""
+    in_log: bool = True
+    """`log_loss` writes the logarithm of what the form gives, and residuals are relative; False where they are absolute
+    and it writes the value itself: an accuracy's errors do not shrink with it."""
     variables: tuple[str, ...]
     """What the loss depends on, as the formula names it: ("N", "D")."""
     parameters: tuple[str, ...]
     """Names of theta's P entries; `ln_A` is the logarithm of the formula's A."""
     judged: tuple[str, ...] = ()
     """Which of the `named` parameters the runs must identify for the fit to be of use."""
-    in_log: bool = True
-    """`log_loss` writes the logarithm of what the form gives, and residuals are relative; False where they are absolute
-    and it writes the value itself: an accuracy's errors do not shrink with it."""
 
     @staticmethod
     @abstractmethod
@@ -57,13 +57,13 @@ class Form(ABC):
     def starts(self, x: Floats, log_loss: Floats) -> Floats:
         """Where to start a fit to x (runs, V) and ln L (runs) from: (starts, P)."""
 
-    @abstractmethod
-    def loss(self, theta: Floats, variables: Variables) -> Floats:
-        """L; the leading shape of `theta` (..., P) and the variables broadcast."""
-
     def observed(self, loss: Floats) -> Floats:
         """What `log_loss` is held against: ln L, or L as it is (see `in_log`)."""
         return np.log(loss) if self.in_log else np.array(loss, dtype=np.float64)
+
+    @abstractmethod
+    def loss(self, theta: Floats, variables: Variables) -> Floats:
+        """L; the leading shape of `theta` (..., P) and the variables broadcast."""
 
     def encode(self, variables: Variables) -> Floats:
         """x (runs, V), the variables as `log_loss` takes them: their logarithms."""
