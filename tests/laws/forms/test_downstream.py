@@ -80,4 +80,6 @@ def test_average_errors_of_over_trained_models_follow_their_loss(shared_data: Pa
     seen = Observations(tuple(small["name"]), {"L": loss}, error)
     found = fit(ExponentialError(), seen, objective=Objective(huber_delta=1.0))
     predicted = ExponentialError().loss(found.theta, {"L": large["loss_c4_val"].to_numpy()})
-    assert np.max(np.abs(predicted / large["err_avg17"].to_numpy() - 1)) < 0.04  # published: at most 3.64%
+    assert (
+        np.max(np.abs(predicted / large["err_avg17"].to_numpy() - 1)) < 0.025
+    )  # published, of the whole chain: at most 3.64%
