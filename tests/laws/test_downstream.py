@@ -48,6 +48,16 @@ def test_a_planted_score_is_predicted_at_four_times_the_size(chance: float | Non
     assert said.score.low < truth < said.score.high
 
 
+def test_an_average_error_is_chained_through_its_loss() -> None:
+    runs = planted().with_columns(loss=pl.col("bpb") * 3)
+    runs = runs.with_columns(error=0.86 - 2.2 * (-0.8 * pl.col("loss")).exp())
+    law = fit_downstream(runs, proxy="loss", score="error", link="exponential-error", draws=100)
+    said = law.predict(n_params=12e9, n_tokens=1.2e12)
+    loss = 3 * (0.5 + 60 / 12e9**0.28 + 150 / 1.2e12**0.25)
+    assert said.score.mid == pytest.approx(0.86 - 2.2 * np.exp(-0.8 * loss), abs=0.005)
+    assert law.second.params["gamma"].value == pytest.approx(0.8, rel=0.01)
+
+
 def test_an_interval_carries_the_error_of_the_first_step() -> None:
     """With a second step known exactly, the score's interval is that of the proxy, through the sigmoid."""
     law = fit_downstream(planted(noise=0.01), proxy="bpb", score="accuracy", draws=200)

@@ -126,7 +126,8 @@ class Broken(Form):
     def named(self, theta: Floats) -> dict[str, Floats]:
         """The parameters as the formula names them, breaks numbered by their place: a descent may exchange them."""
         shape = theta.shape[:-1]
-        breaks = theta[..., FIXED:].reshape(*shape, self.breaks, A_BREAK)
+        breaks = theta[..., FIXED:].reshape(*shape, self.breaks, A_BREAK).copy()
+        breaks[..., 2] = np.clip(breaks[..., 2], SHARPEST, WIDEST)
         order = np.argsort(breaks[..., 1], axis=-1)[..., None]
         ordered = np.take_along_axis(breaks, order, axis=-2).reshape(*shape, -1)
         return super().named(np.concatenate([theta[..., :FIXED], ordered], axis=-1))
