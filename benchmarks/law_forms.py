@@ -19,7 +19,7 @@ from smelt.laws.forms.broken import Broken
 from smelt.laws.mixture_law import Method
 from smelt.laws.mixtures import fit_mixture
 from smelt.laws.points import Observations
-from smelt.laws.sweeps import fit_sweeps, regret
+from smelt.laws.sweeps import fit_sweeps, regret, step_law
 
 SCALING = Path(__file__).parent.parent.parent / "shared" / "data" / "scaling"
 METHODS: tuple[Method, ...] = ("mixture", "linear", "trees")
@@ -128,7 +128,7 @@ def _step_law() -> Iterator[Figure]:
     table = pl.read_csv(SCALING / "steplaw" / "dense_lr_bs_loss.csv")
     batch = pl.col("bs") * 2048
     sweep = table.select(n_params="N", n_tokens="D", lr="lr", batch_tokens=batch, loss_nats="smooth loss")
-    published = regret(sweep, lambda n, d: (1.79 * n**-0.713 * d**0.307, 0.58 * d**0.571))["regret"].to_numpy()
+    published = regret(sweep, step_law)["regret"].to_numpy()
     regrets = {flat: 100 * fit_sweeps(sweep, flat=flat, draws=10).held_out_regret for flat in (0.0, 0.002, 0.005)}
     peers = {"published": 100 * float(np.mean(published)), "least run": regrets[0.0], "within .5%": regrets[0.005]}
     yield Figure("learning rate and batch, regret in cells left out", regrets[0.002], "%", "< .0957", peers)

@@ -21,7 +21,7 @@ from smelt.laws.simplex import best_mixture
 from smelt.laws.trees import predicted_by
 
 Method = Literal["mixture", "linear", "trees"]
-FORMS: dict[Method, type[Mixture] | type[LinearMixture]] = {"mixture": Mixture, "linear": LinearMixture}
+PARAMETRIC: dict[Method, type[Mixture] | type[LinearMixture]] = {"mixture": Mixture, "linear": LinearMixture}
 SAMPLES, DRAW_SAMPLES = 20_000, 2_000
 """Mixtures tried a round, for the law and for each of its draws."""
 DIGITS = 6
@@ -65,7 +65,7 @@ class LossLaw(Record):
         """Loss (n) of mixtures (n, M), by all runs or by a bootstrap draw."""
         if self.method == "trees":
             return predicted_by(self.trees[0 if draw is None else 1 + draw], shares)
-        form = FORMS[self.method](self.domains)
+        form = PARAMETRIC[self.method](self.domains)
         return form.loss(np.array(self.theta if draw is None else self.draws[draw]), variables_of(self.domains, shares))
 
 

@@ -25,7 +25,7 @@ from smelt.laws import columns
 from smelt.laws.findings import Estimate, Span
 from smelt.laws.fit import bootstrap, fit
 from smelt.laws.forms import Floats
-from smelt.laws.mixture_law import FORMS, HeldOut, LossLaw, Method, MixtureLaw, variables_of
+from smelt.laws.mixture_law import PARAMETRIC, HeldOut, LossLaw, Method, MixtureLaw, variables_of
 from smelt.laws.objective import Objective
 from smelt.laws.points import Observations
 from smelt.laws.trees import boosted_trees, predicted_by
@@ -88,7 +88,7 @@ def _fit_one(
         return LossLaw(
             domains=tuple(domains), method=method, params={}, theta=[], draws=[], trees=trees, held_out=held_out
         )
-    form, objective = FORMS[method](domains), _objective(method)
+    form, objective = PARAMETRIC[method](domains), _objective(method)
     found = fit(form, seen := _seen(domains, x, y), objective=objective)
     thetas = (
         bootstrap(found, seen, draws=draws, seed=seed, objective=objective)
@@ -126,7 +126,7 @@ def _predictor(x: Floats, y: Floats, domains: Sequence[str], method: Method) -> 
     if method == "trees":
         trees = boosted_trees(x, y)
         return lambda shares: predicted_by(trees, shares)
-    form = FORMS[method](domains)
+    form = PARAMETRIC[method](domains)
     theta = fit(form, _seen(domains, x, y), objective=_objective(method)).theta
     return lambda shares: form.loss(theta, variables_of(domains, shares))
 
@@ -144,7 +144,7 @@ def _said(method: Method) -> tuple[str, str, str]:
     if method == "trees":
         fails = "Constant beyond the runs, and no better than they are many: from some hundred runs on."
         return "gradient-boosted trees", "Liu et al. 2024, section 3.3", fails
-    form = FORMS[method]
+    form = PARAMETRIC[method]
     return form.formula, form.source, form.fails
 
 

@@ -22,7 +22,7 @@ from smelt.laws import columns
 from smelt.laws.findings import Estimate, Record
 from smelt.laws.fit import bootstrap, fit
 from smelt.laws.forms import Floats, Form
-from smelt.laws.forms.hyperparameters import BATCH, LEARNING_RATE
+from smelt.laws.forms.hyperparameters import BATCH, LEARNING_RATE, STEP_LAW
 from smelt.laws.objective import Objective
 from smelt.laws.points import Observations
 
@@ -58,6 +58,11 @@ class SweepLaw(Record):
     def settings(self, n_params: float, n_tokens: float) -> tuple[float, float]:
         """Learning rate and batch in tokens: a `Rule`."""
         return _rule(np.array(self.lr_theta), np.array(self.batch_theta))(n_params, n_tokens)
+
+
+def step_law(n_params: float, n_tokens: float) -> tuple[float, float]:
+    """The published `Rule` of Li et al. 2025: 1.79 N^-.713 D^.307 and .58 D^.571 tokens."""
+    return _rule(*STEP_LAW)(n_params, n_tokens)
 
 
 def best_settings(sweep: pl.DataFrame, *, flat: float = FLAT) -> pl.DataFrame:

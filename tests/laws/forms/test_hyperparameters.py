@@ -7,8 +7,8 @@ import pytest
 
 from gradients import assert_gradient
 from smelt.laws.fit import fit
-from smelt.laws.forms import FORMS
-from smelt.laws.forms.hyperparameters import BATCH, LEARNING_RATE, STEP_LAW
+from smelt.laws.forms import FORMS, Floats
+from smelt.laws.forms.hyperparameters import BATCH, LEARNING_RATE, STEP_LAW, PowerLaw
 from smelt.laws.points import Observations
 from smelt.plans.hyperparameters import hyperparameters
 
@@ -22,9 +22,8 @@ def test_the_published_law_is_the_one_that_plans_follow() -> None:
     assert float(BATCH.loss(STEP_LAW[1], sizes)) == pytest.approx(planned.batch_tokens, rel=1e-4)
 
 
-@pytest.mark.parametrize(("form", "theta"), [(LEARNING_RATE, STEP_LAW[0]), (BATCH, STEP_LAW[1])])
-def test_gradients_shifts_and_planted_parameters(form: object, theta: object) -> None:
-    form, theta = (LEARNING_RATE, STEP_LAW[0]) if form is LEARNING_RATE else (BATCH, STEP_LAW[1])
+@pytest.mark.parametrize(("form", "theta"), zip((LEARNING_RATE, BATCH), STEP_LAW, strict=True))
+def test_gradients_shifts_and_planted_parameters(form: PowerLaw, theta: Floats) -> None:
     x = form.encode({"N": N, "D": D})
     assert_gradient(form, theta, x)
     centre = form.centre(x)
