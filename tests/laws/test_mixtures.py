@@ -153,6 +153,8 @@ def test_bad_tables_are_told_where_and_what() -> None:
 
 
 def test_unknown_names_are_told_with_what_was_meant(law: MixtureLaw) -> None:
+    with pytest.raises(InputError, match="has 0 columns of shares"):
+        fit_mixture(runs(), shares=[], losses=["web_loss"])
     with pytest.raises(InputError, match="did you mean 'books'"):
         law.predict({"book": 1.0})
     with pytest.raises(InputError, match="'web_los' is not known"):
@@ -164,6 +166,9 @@ def test_unknown_names_are_told_with_what_was_meant(law: MixtureLaw) -> None:
 def test_few_runs_and_bad_rankings_are_doubted() -> None:
     fitted = fit_mixture(runs(7, noise=0.3), shares=DOMAINS, losses=["web_loss"], draws=0)
     assert any("7 runs for 4 parameters" in said for said in fitted.warnings)
+    trees = fit_mixture(runs(12), shares=DOMAINS, losses=["web_loss"], method="trees", folds=20)
+    assert any("few for trees" in said for said in trees.warnings)
+    assert any("ranked badly" in said for said in trees.warnings)
 
 
 def test_shares_cut_to_their_bounds_add_up_to_one() -> None:

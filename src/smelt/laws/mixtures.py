@@ -55,6 +55,9 @@ def fit_mixture(
     `folds` of the held-out error, 0 for none. Raises InputError for columns that are missing, shares that do not add
     up, losses that are not positive, and fewer runs than parameters.
     """
+    if len(shares) < 2 or not losses:
+        what = f"has {len(shares)} columns of shares and {len(losses)} of losses"
+        raise InputError(where="a law of mixtures", what=what, expected="2 or more, and 1 or more")
     x = columns.shares(frame, shares)
     if len(x) <= len(shares) + 1:
         what = f"holds {len(x)} runs of {len(shares)} domains"
@@ -81,7 +84,7 @@ def fit_mixture(
 def _fit_one(
     x: Floats, y: Floats, domains: Sequence[str], method: Method, draws: int, *, seed: int, folds: int
 ) -> LossLaw:
-    held_out = _held_out(x, y, domains, method, folds, seed=seed) if folds else None
+    held_out = _held_out(x, y, domains, method, min(folds, len(y)), seed=seed) if folds else None
     if method == "trees":
         rows = np.random.RandomState(seed).randint(len(y), size=(draws, len(y)))
         trees = [boosted_trees(x, y), *(boosted_trees(x[drawn], y[drawn]) for drawn in rows)]
@@ -116,10 +119,17 @@ def _held_out(x: Floats, y: Floats, domains: Sequence[str], method: Method, fold
         predicted[fold == i] = predict(x[fold == i])
     return HeldOut(
         mean_rel_err=float(np.mean(np.abs(predicted / y - 1))),
-        spearman=float(np.corrcoef(rankdata(predicted), rankdata(y))[0, 1]),
+        spearman=_rank_correlation(predicted, y),
         n=len(y),
         folds=folds,
     )
+
+
+def _rank_correlation(predicted: Floats, y: Floats) -> float:
+    """Spearman's, 0 where all are predicted alike (as trees of a dozen runs do) or are alike."""
+    if np.ptp(predicted) == 0 or np.ptp(y) == 0:
+        return 0.0
+    return float(np.corrcoef(rankdata(predicted), rankdata(y))[0, 1])
 
 
 def _predictor(x: Floats, y: Floats, domains: Sequence[str], method: Method) -> Callable[[Floats], Floats]:

@@ -22,7 +22,7 @@ def test_the_published_law_is_the_one_that_plans_follow() -> None:
     assert float(BATCH.loss(STEP_LAW[1], sizes)) == pytest.approx(planned.batch_tokens, rel=1e-4)
 
 
-@pytest.mark.parametrize(("form", "theta"), zip((LEARNING_RATE, BATCH), STEP_LAW, strict=True))
+@pytest.mark.parametrize(("form", "theta"), [(LEARNING_RATE, STEP_LAW[0]), (BATCH, STEP_LAW[1])])
 def test_gradients_shifts_and_planted_parameters(form: PowerLaw, theta: Floats) -> None:
     x = form.encode({"N": N, "D": D})
     assert_gradient(form, theta, x)
