@@ -22,6 +22,7 @@ from benchmarks.figures import Figure
 from benchmarks.fuzz import measure_fuzz
 from benchmarks.heldout import measure_heldout
 from benchmarks.language import measure_language
+from benchmarks.law_forms import measure_law_forms
 from benchmarks.laws import measure_laws
 from benchmarks.metadata import measure_metadata
 from benchmarks.mixing import measure_mixing
@@ -47,6 +48,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "laws": measure_laws,
     "scoring": measure_scoring,
     "metadata": measure_metadata,
+    "law-forms": measure_law_forms,
     "scale": measure_scale,
     "heldout": measure_heldout,
 }

@@ -52,8 +52,11 @@ class Fit:
     """What Numba said of a form that it could not compile."""
 
     def residuals(self, seen: Observations) -> Floats:
-        """ln of observed over predicted loss, by run: .01 is a run 1% worse than the law says."""
-        return np.log(seen.loss) - np.log(self.form.loss(self.theta, seen.variables))
+        """ln of observed over predicted loss, by run: .01 is a run 1% worse than the law says.
+
+        The plain difference for a form that is not fitted `in_log`.
+        """
+        return self.form.observed(seen.loss) - self.form.observed(self.form.loss(self.theta, seen.variables))
 
     def problem(self, seen: Observations, objective: Objective | None = None) -> Problem:
         """The problem that it is the solution of, for refits."""
@@ -118,7 +121,7 @@ def bootstrap(
 def held_out_error(form: Form, *, train: Observations, test: Observations, objective: Objective | None = None) -> float:
     """Mean relative error of the loss on `test`, of a law fitted to `train`."""
     found = fit(form, train, objective=objective)
-    return float(np.mean(np.abs(np.expm1(-found.residuals(test)))))
+    return float(np.mean(np.abs(form.loss(found.theta, test.variables) / test.loss - 1)))
 
 
 def exponent(form: Form, theta: Floats, seen: Observations) -> Floats:
@@ -148,7 +151,7 @@ def _is_projected(problem: Problem) -> bool:
 def _promising(problem: Problem, seen: Observations, starts: Floats) -> Floats:
     """The starts with the least objective, as they stand."""
     with np.errstate(all="ignore"):  # many lie far out
-        predicted = np.log(problem.form.loss(starts[:, None], seen.variables))
+        predicted = problem.form.observed(problem.form.loss(starts[:, None], seen.variables))
         values = problem.objective.rho(problem.objective.residuals(predicted, problem.y)).sum(axis=1)
     return starts[np.argsort(values, kind="stable")[:PROMISING]]  # NaN last
 

@@ -87,4 +87,4 @@ def drop_in_turn(
 
 
 def _residuals(found: Fit, theta: Floats, seen: Observations) -> Floats:
-    return np.log(seen.loss) - np.log(found.form.loss(theta, seen.variables))
+    return found.form.observed(seen.loss) - found.form.observed(found.form.loss(theta, seen.variables))

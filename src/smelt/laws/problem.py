@@ -16,6 +16,9 @@ from smelt.laws.forms import Floats, Form
 from smelt.laws.objective import Objective
 from smelt.laws.points import Observations
 
+SQUARES = Objective(huber_delta=1e9)
+"""Squared errors of what a form is fitted in, where that is L itself."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Problem:
@@ -26,7 +29,7 @@ class Problem:
     x: Floats
     """(runs, V), centred."""
     y: Floats
-    """ln L (runs)."""
+    """ln L (runs), or L of a form that is not fitted in logarithms."""
     centre: Floats
     compiled: bool
     """By the compiled engine; else by scipy."""
@@ -36,7 +39,9 @@ class Problem:
         """The fit of `form` to what was seen."""
         x = seen.x(form)
         centre = form.centre(x)
-        return cls(form, objective, x - centre, np.log(seen.loss), centre, compiled)
+        if not form.in_log and objective.kind == "mse":
+            objective = SQUARES
+        return cls(form, objective, x - centre, form.observed(seen.loss), centre, compiled)
 
     def __len__(self) -> int:
         return len(self.y)

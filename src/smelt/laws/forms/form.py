@@ -42,6 +42,9 @@ class Form(ABC):
     source: str
     fails: str
     """When not to believe it, in a sentence or two."""
+    in_log: bool = True
+    """`log_loss` writes the logarithm of what the form gives, and residuals are relative; False where they are absolute
+    and it writes the value itself: an accuracy's errors do not shrink with it."""
     variables: tuple[str, ...]
     """What the loss depends on, as the formula names it: ("N", "D")."""
     parameters: tuple[str, ...]
@@ -65,6 +68,10 @@ class Form(ABC):
     @abstractmethod
     def starts(self, x: Floats, log_loss: Floats) -> Floats:
         """Where to start a fit to x (runs, V) and ln L (runs) from: (starts, P)."""
+
+    def observed(self, loss: Floats) -> Floats:
+        """What `log_loss` is held against: ln L, or L as it is (see `in_log`)."""
+        return np.log(loss) if self.in_log else np.array(loss, dtype=np.float64)
 
     @abstractmethod
     def loss(self, theta: Floats, variables: Variables) -> Floats:
