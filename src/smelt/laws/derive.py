@@ -9,7 +9,8 @@ import polars as pl
 
 from smelt.errors import InputError
 from smelt.laws import isoflop
-from smelt.laws.doubts import checklist, doubts
+from smelt.laws.checklist import checklist
+from smelt.laws.doubts import doubts
 from smelt.laws.findings import (
     BudgetMinimum,
     Data,

@@ -136,6 +136,17 @@ class Residual(Record):
     """ln of observed over predicted loss: .01 is 1% worse than the law says."""
 
 
+class Profile(Record):
+    """The least objective at every value of one parameter, all others fitted anew."""
+
+    values: list[float]
+    """Ascending."""
+    objective: list[float]
+    low: float | None
+    """Where the 95% interval ends; null where the runs do not bound it."""
+    high: float | None
+
+
 class Parametric(Record):
     """The fit of a form L(N, D)."""
 
@@ -160,6 +171,8 @@ class Parametric(Record):
     usable: bool
     """Nothing loose, and at least two runs a parameter."""
     residuals: list[Residual]
+    profiles: dict[str, Profile] = {}
+    """By parameter, as the form holds it: the least objective at every value of it."""
 
 
 class BudgetMinimum(Record):
@@ -207,6 +220,15 @@ class IsoFlop(Record):
     """At least three minima are interior and not flat."""
 
 
+class HeldOutPoint(Record):
+    """A run that was held out, and what the law fitted to the others says of it."""
+
+    run: str
+    loss_nats: float
+    """As measured."""
+    predicted: Interval
+
+
 class HeldOut(Record):
     """The runs of the largest budget, predicted from all others (the largest tenth by FLOPs where no budgets are)."""
 
@@ -220,6 +242,8 @@ class HeldOut(Record):
     """Relative error of the least loss."""
     isoflop_n_opt: float | None
     """Relative error of N*, as fits count it."""
+    points: list[HeldOutPoint] = []
+    """Each run that was held out, by the parametric form."""
 
 
 class Agreement(Record):

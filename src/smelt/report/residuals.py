@@ -1,0 +1,120 @@
+"""How far the runs lie from the parametric form: against N, D and C, and those that were held out against the law."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from smelt.laws.findings import HeldOut, HeldOutPoint, Parametric, Residual
+from smelt.laws.law import ScalingLaw
+from smelt.report.figures import Figure, Key, Table, axis, error_points, line, log_axis, points, power_of_ten
+from smelt.report.section import counted, format_flops, format_loss, format_percent
+from smelt.units import format_count
+
+WORST = 12
+"""Runs listed in a table of residuals, the largest first."""
+
+
+def residual_figures(law: ScalingLaw) -> list[Figure]:
+    """Residuals in per cent of the loss against size, data and compute; none without a parametric form."""
+    fitted = law.findings.parametric
+    if fitted is None:
+        return []
+    sizes = np.array([run.n_params for run in fitted.residuals])
+    tokens = np.array([run.n_tokens for run in fitted.residuals])
+    compute = 6 * law.overhead.size(sizes) * tokens
+    along = (
+        ("residuals", "size", "Parameters, N", sizes, format_count),
+        ("residuals-d", "data", "Training tokens, D", tokens, format_count),
+        ("residuals-c", "compute", "Training compute, FLOPs", compute, power_of_ten),
+    )
+    return [
+        _residual_figure(fitted, anchor, f"Residuals by {name}", title, values.tolist(), label)
+        for anchor, name, title, values, label in along
+    ]
+
+
+def _residual_figure(
+    fitted: Parametric, anchor: str, title: str, x_title: str, values: list[float], label: Callable[[float], str]
+) -> Figure:
+    percent = [100 * math.expm1(found.residual) for found in fitted.residuals]
+    spread = float(np.sqrt(np.mean(np.square(percent))))
+    trend = float(np.corrcoef(np.log(values), percent)[0, 1]) if len(set(values)) > 1 and spread > 0 else 0.0
+    return Figure(
+        anchor=anchor,
+        title=title,
+        summary=f"How far each run lies above (worse) or below the fitted loss: root mean square {spread:.2g}%. "
+        f"The correlation is {trend:+.2f}; a clear trend or bend would mean that the form is wrong.",
+        traces=[
+            line([min(values), max(values)], [0, 0], color="@muted", width=1),
+            points(values, percent, color="@accent", hover=_hover(fitted.residuals, percent), size=7),
+        ],
+        x=log_axis(x_title, values, label),
+        y=axis("Loss against the form, %"),
+        table=_table(fitted.residuals, percent),
+        height=320,
+    )
+
+
+def parity_figure(held_out: HeldOut) -> Figure | None:
+    """Predicted against observed loss of the runs that were held out; None where they were not kept."""
+    found = held_out.points
+    if not found:
+        return None
+    observed = [point.loss_nats for point in found]
+    ends = [end for p in found for end in (p.loss_nats, p.predicted.mid, p.predicted.low, p.predicted.high) if end]
+    diagonal = [min(ends), max(ends)]
+    inside = sum(_is_inside(point) for point in found)
+    error = f", by {format_percent(held_out.parametric)} in the mean" if held_out.parametric is not None else ""
+    return Figure(
+        anchor="parity",
+        title="Held-out runs: predicted and observed",
+        summary=f"The law was fitted without the {counted(len(found), 'run')} of {format_flops(held_out.flops)} FLOPs "
+        f"and more, and asked for their losses: on the line it would be right. It errs{error}; {inside} of them lie "
+        "within the 95% interval of the prediction, which holds what the law does not know of its parameters, and not "
+        "the noise of a run.",
+        traces=[
+            line(diagonal, diagonal, color="@muted", width=1),
+            error_points(observed, [p.predicted for p in found], color="@accent", hover=[_point(p) for p in found]),
+        ],
+        x=axis("Observed loss, nats per token"),
+        y=axis("Predicted loss, nats per token"),
+        legend=[Key("@accent", "held-out runs, with 95% interval"), Key("@muted", "predicted = observed", "line")],
+        table=Table(
+            ("Run", "Observed", "Predicted", "Error"),
+            [(p.run, format_loss(p.loss_nats), p.predicted.in_words(format_loss), _error(p)) for p in found],
+        ),
+        height=420,
+    )
+
+
+def _is_inside(point: HeldOutPoint) -> bool:
+    low, high = point.predicted.low, point.predicted.high
+    return low is not None and high is not None and low <= point.loss_nats <= high
+
+
+def _point(point: HeldOutPoint) -> str:
+    return f"{point.run}<br>observed {point.loss_nats:.4f}<br>predicted {point.predicted.in_words(format_loss)}"
+
+
+def _error(point: HeldOutPoint) -> str:
+    return f"{100 * (point.predicted.mid / point.loss_nats - 1):+.2f}%"
+
+
+def _hover(residuals: Sequence[Residual], percent: Sequence[float]) -> list[str]:
+    return [
+        f"{format_count(found.n_params)} parameters, {format_count(found.n_tokens)} tokens"
+        f"<br>{found.loss_nats:.4f} nats, {residual:+.2f}%"
+        for found, residual in zip(residuals, percent, strict=True)
+    ]
+
+
+def _table(residuals: Sequence[Residual], percent: Sequence[float]) -> Table:
+    worst = sorted(zip(residuals, percent, strict=True), key=lambda pair: -abs(pair[1]))[:WORST]
+    rows = [
+        (run.run, format_count(run.n_params), format_count(run.n_tokens), f"{run.loss_nats:.4f}", f"{residual:+.2f}%")
+        for run, residual in worst
+    ]
+    return Table(("Run, farthest first", "Parameters", "Tokens", "Loss, nats", "Against the form"), rows)
