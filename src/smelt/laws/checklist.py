@@ -122,9 +122,10 @@ def _seeds(_: Findings, runs: pl.DataFrame) -> str:
 def _checkpoints(_: Findings, runs: pl.DataFrame) -> str:
     if "checkpoint" in runs.columns:
         return _values(runs["checkpoint"])
-    trained = {"steps", "batch_tokens"} <= set(runs.columns)
-    if trained and (runs["steps"] * runs["batch_tokens"] - runs["n_tokens"]).abs().max() <= runs["batch_tokens"].max():
-        return "the end of each run; no intermediate ones"
+    if {"steps", "batch_tokens"} <= set(runs.columns):
+        left = (runs["n_tokens"] - runs["steps"] * runs["batch_tokens"]).abs()
+        if (left <= runs["batch_tokens"]).all():
+            return "the end of each run; no intermediate ones"
     return f"one point a row; whether final is {_unknown('checkpoint')}"
 
 
@@ -249,7 +250,8 @@ def _flops(value: float) -> str:
 
 
 def _unknown(*columns: str) -> str:
-    return f"{UNKNOWN}: a column {' or '.join(columns)} would say it"
+    first = ", ".join(columns[:-1])
+    return f"{UNKNOWN}: a column {f'{first} or ' if first else ''}{columns[-1]} would say it"
 
 
 def _span(least: float, greatest: float) -> str:

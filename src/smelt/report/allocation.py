@@ -9,7 +9,18 @@ import numpy as np
 
 from smelt.laws.findings import METHOD_NAMES, BudgetMinimum, Interval, Method
 from smelt.laws.law import Optimum, ScalingLaw
-from smelt.report.figures import Figure, Key, Table, Trace, band, error_points, line, log_axis, power_of_ten, vertical_line
+from smelt.report.figures import (
+    Figure,
+    Key,
+    Table,
+    Trace,
+    band,
+    error_points,
+    line,
+    log_axis,
+    power_of_ten,
+    vertical_line,
+)
 from smelt.report.section import format_flops, format_loss
 from smelt.units import format_count
 

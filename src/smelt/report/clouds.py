@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smelt.laws.findings import METHOD_NAMES, Estimate, Method
 from smelt.laws.forms import FORMS, Floats
@@ -31,14 +32,17 @@ def optimum_cloud_figures(law: ScalingLaw, *, target_flops: float | None = None)
     """N* and the loss there by every draw, at the largest budget of the runs and at the target."""
     largest = law.findings.data.budgets[-1] if law.findings.data.budgets else law.findings.data.flops.greatest
     target = target_flops or BEYOND * largest
-    places = [("cloud-largest", "the largest budget", largest), ("cloud-target", "the target", target)]
+    further = "the plan's budget" if target_flops else f"{BEYOND:g} times the largest budget"
+    places = [("cloud-largest", "the largest budget", largest), ("cloud-target", further, target)]
     figures = [_cloud_figure(law, anchor, name, flops) for anchor, name, flops in places]
     return [figure for figure in figures if figure is not None]
 
 
 def _cloud_figure(law: ScalingLaw, anchor: str, name: str, flops: float) -> Figure | None:
     clouds, optima = optimum_clouds(law, flops), law.optimum(flops)
-    shown = {method: _shown(clouds[method], optima[method]) for method in clouds if method in optima}
+    shown: dict[Method, Cloud] = {
+        method: _shown(cloud, optima[method]) for method, cloud in clouds.items() if method in optima
+    }
     if not any(len(cloud.n_params) for cloud in shown.values()):
         return None
     lost = sum(len(clouds[method].n_params[:DRAWN]) - len(cloud.n_params) for method, cloud in shown.items())
@@ -76,8 +80,8 @@ def exponent_cloud_figure(law: ScalingLaw) -> Figure | None:
     return Figure(
         anchor="cloud-exponents",
         title=f"{x} and {y} together",
-        summary=f"The exponents by {len(inside)} bootstrap draws (dots) and the estimate (star). A long thin cloud means "
-        "that the runs know a combination of the two better than either.",
+        summary=f"The exponents by {len(inside)} bootstrap draws (dots) and the estimate (star). A long thin cloud "
+        "means that the runs know a combination of the two better than either.",
         traces=[
             _dot(inside[:, 0], inside[:, 1], METHOD_COLORS["parametric"][0]),
             points([values[0].value], [values[1].value], color="@ink", hover=[said], symbol="star", size=15),
@@ -92,14 +96,11 @@ def exponent_cloud_figure(law: ScalingLaw) -> Figure | None:
     )
 
 
-def _near(draws: Floats, estimates: Sequence[Estimate]) -> np.ndarray:
+def _near(draws: Floats, estimates: Sequence[Estimate]) -> NDArray[np.bool_]:
     """Draws within three widths of the 95% interval; all finite ones where there is none."""
-    kept = np.isfinite(draws).all(axis=1)
-    for column, estimate in zip(draws.T, estimates, strict=True):
-        if estimate.ci95 is not None:
-            low, high = estimate.ci95
-            kept &= np.abs(column - (low + high) / 2) <= 1.5 * (high - low)
-    return kept
+    low, high = np.array([estimate.ci95 or (-np.inf, np.inf) for estimate in estimates]).T
+    near = (draws >= low - (high - low)) & (draws <= high + (high - low)) & np.isfinite(draws)
+    return np.asarray(near.all(axis=1))
 
 
 def _shown(cloud: Cloud, optimum: Optimum) -> Cloud:
@@ -117,7 +118,7 @@ def _dots(shown: dict[Method, Cloud]) -> list[Trace]:
 
 def _dot(x: Floats, y: Floats, color: str) -> Trace:
     trace = points(_rounded(x), _rounded(y), color=color, size=5)
-    return {**trace, "opacity": 0.45}
+    return {**trace, "opacity": 0.6}
 
 
 def _stars(shown: dict[Method, Cloud], optima: dict[Method, Optimum]) -> list[Trace]:
@@ -155,4 +156,5 @@ def _table(optima: dict[Method, Optimum]) -> Table:
 
 
 def _rounded(values: Floats) -> list[float]:
-    return [float(f"{value:.4g}") for value in values]
+    """To six digits: losses of one budget differ in the fourth."""
+    return [float(f"{value:.6g}") for value in values]

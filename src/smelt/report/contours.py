@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -36,6 +37,10 @@ LEVELS = 8
 """Contours, spread evenly over the area (taste)."""
 MARGIN = 1.5
 """Drawn beyond the runs, as a factor of N and of D."""
+CLEAR = 0.04
+"""Share of the drawing's height that a label stays below its edge (taste)."""
+ROWS = 2
+"""Of labels: on a phone neighbours would touch in one."""
 BUDGETS = 5
 """Lines of equal compute, and rows of the table, at most."""
 
@@ -66,8 +71,8 @@ def contour_figure(law: ScalingLaw) -> Figure | None:
         x=within(log_axis("Parameters, N", sizes, format_count), *sizes),
         y=within(log_axis("Training tokens, D", tokens, format_count), *tokens),
         legend=[
-            Key("@ramp-4", "equal loss, nats per token", "line"),
-            Key("@muted", "equal compute", "line"),
+            Key("@ramp-1", "equal loss, nats per token", "line"),
+            Key("@muted", "equal compute", "dotted"),
             *(Key(METHOD_COLORS[method][0], f"frontier by the {METHOD_NAMES[method]}", "line") for method in optima),
             Key("@ink", "runs"),
         ],
@@ -105,9 +110,22 @@ def _contours(surface: Surface, n_params: Floats, n_tokens: Floats) -> list[Trac
             said = f"{format_loss(level)} nats per token"
             color = ramp(place, len(levels))
             traces.append(line(x, y, color=color, hover=[said] * len(x), width=1.25))
-            starts.append((x[0], y[0], f"{level:g}"))
+            starts += [(*place, f"{level:g}") for place in _label_place(x, y, n_params, n_tokens, row=place % ROWS)]
     x, y, texts = zip(*starts, strict=True) if starts else ((), (), ())
     return [*traces, labels(x, y, texts, color="@muted")]
+
+
+def _label_place(
+    x: list[float], y: list[float], n_params: Floats, n_tokens: Floats, *, row: int
+) -> list[tuple[float, float]]:
+    """Where a contour comes clear of the upper edge, by rows; nowhere for one that never does."""
+    highest, furthest = _share(n_tokens, 1 - CLEAR * (1 + row)), _share(n_params, 1 - 2 * CLEAR)
+    return [(n, d) for n, d in zip(x, y, strict=True) if d <= highest and n <= furthest][:1]
+
+
+def _share(ends: Floats, share: float) -> float:
+    """A place on a logarithmic axis."""
+    return math.exp((1 - share) * math.log(ends[0]) + share * math.log(ends[-1]))
 
 
 def contour_levels(loss: Floats) -> list[float]:

@@ -49,7 +49,7 @@ class Key:
 
     color: str
     label: str
-    shape: Literal["line", "dot", "star"] = "dot"
+    shape: Literal["line", "dotted", "dot", "star"] = "dot"
 
 
 @dataclass(frozen=True, slots=True)

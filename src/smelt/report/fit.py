@@ -1,14 +1,15 @@
-"""The report of a fit to anyone's table of runs: the law's sections as a page of their own, and its figures as files."""
+"""The report of a fit to anyone's table of runs: the law's sections as a page of their own, and its figures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
 from smelt.core.shards import write_whole
+from smelt.laws.checklist import UNKNOWN
 from smelt.laws.law import ScalingLaw
 from smelt.report.figures import Figure
 from smelt.report.law import law_sections
@@ -37,8 +38,12 @@ def fit_figures(law: ScalingLaw, runs: pl.DataFrame, *, target_flops: float | No
 
 def _sections(law: ScalingLaw, runs: pl.DataFrame, target_flops: float | None) -> Sequence[Section]:
     first, belief, checklist = law_sections(law, runs, plan_flops=target_flops)
-    points = Stage("Checklist", str(len(law.findings.checklist)), "points of (Mis)Fitting, with their answers")
-    return [first, replace(belief, stage=_belief(law)), replace(checklist, stage=points)]
+    return [first, replace(belief, stage=_belief(law)), replace(checklist, stage=_answered(law.findings.checklist))]
+
+
+def _answered(checklist: Mapping[str, str]) -> Stage:
+    known = sum(UNKNOWN not in answer for answer in checklist.values())
+    return Stage("Checklist", f"{known} of {len(checklist)}", "points of (Mis)Fitting answered")
 
 
 def _belief(law: ScalingLaw) -> Stage:

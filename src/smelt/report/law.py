@@ -57,7 +57,8 @@ def belief_section(law: ScalingLaw, *, plan_flops: float | None) -> Section:
     profiles = profile_figures(fitted) if fitted else []
     body = render(
         "belief",
-        held_out=_held_out_facts(findings.held_out) if findings.held_out else [],
+        held_out=findings.held_out,
+        errors=_held_out_facts(findings.held_out) if findings.held_out else [],
         agreement=_agreement_in_words(findings.agreement) if findings.agreement else None,
         parity=parity,
         residuals=residuals,

@@ -14,9 +14,10 @@ def profile_figures(fitted: Parametric) -> list[Figure]:
 
 def _profile_figure(name: str, profile: Profile, fitted: Parametric) -> Figure:
     best = min(range(len(profile.values)), key=lambda place: profile.objective[place])
+    rise = [objective / profile.objective[best] for objective in profile.objective]
     hover = [
-        f"{name} {value:.4g}<br>objective {objective:.5g}"
-        for value, objective in zip(profile.values, profile.objective, strict=True)
+        f"{name} {value:.4g}<br>objective {times:.4g} times its least"
+        for value, times in zip(profile.values, rise, strict=True)
     ]
     ends = [end for end in (profile.low, profile.high) if end is not None]
     return Figure(
@@ -24,13 +25,11 @@ def _profile_figure(name: str, profile: Profile, fitted: Parametric) -> Figure:
         title=f"Profile of {name}",
         summary=_summary(name, profile),
         traces=[
-            line(profile.values, profile.objective, color="@second", hover=hover),
-            points(
-                [profile.values[best]], [profile.objective[best]], color="@accent", hover=[hover[best]], symbol="star"
-            ),
+            line(profile.values, rise, color="@second", hover=hover),
+            points([profile.values[best]], [1.0], color="@accent", hover=[hover[best]], symbol="star", size=13),
         ],
         x=axis(name),
-        y=axis("Least objective"),
+        y=axis("Least objective, over the best"),
         shapes=[vertical_line(end) for end in ends],
         table=Table(
             (name, f"Objective: {fitted.objective_in_words}"),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from smelt.laws.findings import HeldOut, HeldOutPoint, Parametric, Residual
+from smelt.laws.findings import HeldOut, HeldOutPoint, Residual
+from smelt.laws.forms import Floats
 from smelt.laws.law import ScalingLaw
 from smelt.report.figures import Figure, Key, Table, axis, error_points, line, log_axis, points, power_of_ten
 from smelt.report.section import counted, format_flops, format_loss, format_percent
@@ -25,37 +26,40 @@ def residual_figures(law: ScalingLaw) -> list[Figure]:
     sizes = np.array([run.n_params for run in fitted.residuals])
     tokens = np.array([run.n_tokens for run in fitted.residuals])
     compute = 6 * law.overhead.size(sizes) * tokens
+    percent = [100 * math.expm1(found.residual) for found in fitted.residuals]
+    spread = float(np.sqrt(np.mean(np.square(percent))))
+    first = (
+        f"How far each run lies above (worse) or below the fitted loss, root mean square {spread:.2g}%. A trend or a "
+        "bend would mean that the form is wrong."
+    )
     along = (
-        ("residuals", "size", "Parameters, N", sizes, format_count),
-        ("residuals-d", "data", "Training tokens, D", tokens, format_count),
-        ("residuals-c", "compute", "Training compute, FLOPs", compute, power_of_ten),
+        ("residuals", "size", first, "Parameters, N", sizes, format_count),
+        ("residuals-d", "data", "The same against the tokens seen.", "Training tokens, D", tokens, format_count),
+        ("residuals-c", "compute", "The same against compute.", "Training compute, FLOPs", compute, power_of_ten),
     )
     return [
-        _residual_figure(fitted, anchor, f"Residuals by {name}", title, values.tolist(), label)
-        for anchor, name, title, values, label in along
+        Figure(
+            anchor=anchor,
+            title=f"Residuals by {name}",
+            summary=f"{summary} Correlation: {_correlation(values, percent):+.2f}.",
+            traces=[
+                line([float(values.min()), float(values.max())], [0, 0], color="@muted", width=1),
+                points(values.tolist(), percent, color="@accent", hover=_hover(fitted.residuals, percent), size=7),
+            ],
+            x=log_axis(title, values.tolist(), label),
+            y=axis("Loss against the form, %"),
+            table=_table(fitted.residuals, percent),
+            height=320,
+        )
+        for anchor, name, summary, title, values, label in along
     ]
 
 
-def _residual_figure(
-    fitted: Parametric, anchor: str, title: str, x_title: str, values: list[float], label: Callable[[float], str]
-) -> Figure:
-    percent = [100 * math.expm1(found.residual) for found in fitted.residuals]
-    spread = float(np.sqrt(np.mean(np.square(percent))))
-    trend = float(np.corrcoef(np.log(values), percent)[0, 1]) if len(set(values)) > 1 and spread > 0 else 0.0
-    return Figure(
-        anchor=anchor,
-        title=title,
-        summary=f"How far each run lies above (worse) or below the fitted loss: root mean square {spread:.2g}%. "
-        f"The correlation is {trend:+.2f}; a clear trend or bend would mean that the form is wrong.",
-        traces=[
-            line([min(values), max(values)], [0, 0], color="@muted", width=1),
-            points(values, percent, color="@accent", hover=_hover(fitted.residuals, percent), size=7),
-        ],
-        x=log_axis(x_title, values, label),
-        y=axis("Loss against the form, %"),
-        table=_table(fitted.residuals, percent),
-        height=320,
-    )
+def _correlation(values: Floats, percent: Sequence[float]) -> float:
+    """With the logarithm of `values`; none where nothing varies."""
+    if not np.ptp(values) or not np.ptp(percent):
+        return 0.0
+    return float(np.corrcoef(np.log(values), percent)[0, 1])
 
 
 def parity_figure(held_out: HeldOut) -> Figure | None:
@@ -67,14 +71,14 @@ def parity_figure(held_out: HeldOut) -> Figure | None:
     ends = [end for p in found for end in (p.loss_nats, p.predicted.mid, p.predicted.low, p.predicted.high) if end]
     diagonal = [min(ends), max(ends)]
     inside = sum(_is_inside(point) for point in found)
-    error = f", by {format_percent(held_out.parametric)} in the mean" if held_out.parametric is not None else ""
+    error = f"It errs by {format_percent(held_out.parametric)} in the mean. " if held_out.parametric is not None else ""
     return Figure(
         anchor="parity",
         title="Held-out runs: predicted and observed",
         summary=f"The law was fitted without the {counted(len(found), 'run')} of {format_flops(held_out.flops)} FLOPs "
-        f"and more, and asked for their losses: on the line it would be right. It errs{error}; {inside} of them lie "
-        "within the 95% interval of the prediction, which holds what the law does not know of its parameters, and not "
-        "the noise of a run.",
+        f"and more, and asked for their losses: on the line it would be right. {error}{inside} of them lie within the "
+        "95% interval of the prediction, which holds what the law does not know of its parameters, and not the noise "
+        "of a run.",
         traces=[
             line(diagonal, diagonal, color="@muted", width=1),
             error_points(observed, [p.predicted for p in found], color="@accent", hover=[_point(p) for p in found]),
