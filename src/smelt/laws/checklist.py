@@ -149,7 +149,7 @@ def _objective(findings: Findings, _: pl.DataFrame) -> str:
 
 
 def _optimiser(findings: Findings, _: pl.DataFrame) -> str:
-    said = ["BFGS with a weak Wolfe line search, to a gradient of 1e-9"] if findings.parametric else []
+    said = [findings.parametric.optimiser] if findings.parametric else []
     return "; ".join([*said, *(["in closed form (parabolas)"] if findings.isoflop else [])])
 
 
@@ -178,8 +178,9 @@ def _validation(findings: Findings, _: pl.DataFrame) -> str:
     held_out = findings.held_out
     if held_out is None or held_out.parametric is None:
         return "none: too few runs or budgets"
-    error = f"mean relative error {held_out.parametric:.2%}"
-    return f"{held_out.n} runs from {_flops(held_out.flops)} FLOPs on held out: {error}"
+    covered = "" if held_out.covered is None else f", {held_out.covered:.0%} of them in their 95% intervals"
+    held = f"{held_out.what} held out, {held_out.n} from {_flops(held_out.flops)} FLOPs on"
+    return f"{held}: mean relative error {held_out.parametric:.2%}{covered}"
 
 
 def _agreement(findings: Findings, _: pl.DataFrame) -> str:
@@ -193,7 +194,7 @@ def _agreement(findings: Findings, _: pl.DataFrame) -> str:
 
 def _intervals(findings: Findings, _: pl.DataFrame) -> str:
     resampled = [
-        *(["runs resampled (form)"] if findings.parametric else []),
+        *([f"{findings.parametric.resampling} (form)"] if findings.parametric else []),
         *(["residuals resampled (parabolas)"] if findings.isoflop else []),
     ]
     return f"95%, of {findings.draws:,} bootstrap draws, seed {findings.seed}: {', '.join(resampled)}"

@@ -9,13 +9,16 @@ from collections.abc import Callable
 from typing import Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from smelt.laws.forms import Floats
 from smelt.units import format_count
 
 Method = Literal["isoflop", "parametric"]
 METHOD_NAMES: dict[Method, str] = {"isoflop": "parabolas", "parametric": "parametric form"}
+
+Largest = Literal["flops", "n_params"]
+"""By what the runs that are held out are the largest."""
 
 LEVEL = (2.5, 97.5)
 """Percentiles of every interval."""
@@ -136,19 +139,52 @@ class Residual(Record):
     """ln of observed over predicted loss: .01 is 1% worse than the law says."""
 
 
-class Profile(Record):
-    """The least objective at every value of one parameter, all others fitted anew."""
+class Identifiability(Record):
+    """What the runs say of one parameter, by its profile: all others fitted anew at every value of it."""
 
     values: list[float]
-    """Ascending."""
-    objective: list[float]
+    """Of the parameter as the formula names it, ascending."""
+    rise: list[float]
+    """Twice the rise of the objective over its scale at each value: a likelihood ratio."""
+    limit: float
+    """Its value at the ends of the 95% interval."""
     low: float | None
-    """Where the 95% interval ends; null where the runs do not bound it."""
     high: float | None
+    """The ends; null where the runs set none."""
+    verdict: str
+    """In words: "alpha is .322 to .370", "E has no lower end: anything up to 1.9"."""
+
+
+class Influence(Record):
+    """What leaving one run out does."""
+
+    run: str
+    residual: float
+    """ln of observed over predicted loss, by the fit with it."""
+    change: dict[str, float]
+    """Of every parameter, and of the exponent a, by leaving it out."""
+    errors: float
+    """The largest of these changes in standard errors: of the exponent, or of the parameters that are judged."""
+
+
+class Dropping(Record):
+    """The fit without the runs that lie furthest out, dropped one after the other."""
+
+    by: Literal["loss", "residual"]
+    """The largest losses; or the largest residual of the fit to those left, each time."""
+    runs: list[str]
+    """In the order in which they are dropped."""
+    params: dict[str, list[float]]
+    """Every parameter, with 0, 1, ... of them dropped."""
+    exponent: list[float]
+    """a of N* ~ C^a; empty where the form has none."""
+    errors: list[float]
+    """How far the exponent, or else the judged parameter that moves most, is from its place with all runs, in standard
+    errors."""
 
 
 class Parametric(Record):
-    """The fit of a form L(N, D)."""
+    """The fit of a form."""
 
     form: str
     formula: str
@@ -171,8 +207,19 @@ class Parametric(Record):
     usable: bool
     """Nothing loose, and at least two runs a parameter."""
     residuals: list[Residual]
-    profiles: dict[str, Profile] = {}
-    """By parameter, as the form holds it: the least objective at every value of it."""
+    """Of at most a thousand runs: of more, every so manieth."""
+    optimiser: str = "BFGS, weak Wolfe line search"
+    resampling: str = "runs resampled"
+    """What the bootstrap drew anew."""
+    judged: list[str] = Field(default_factory=list[str])
+    """The parameters that the runs must identify for the fit to be of use."""
+    identifiability: dict[str, Identifiability] = Field(default_factory=dict[str, Identifiability])
+    """By parameter; empty where there are no more runs than parameters, or none off the form."""
+    influence: list[Influence] = Field(default_factory=list[Influence])
+    """The ten runs that move it most, the most influential first."""
+    dropping: list[Dropping] = Field(default_factory=list[Dropping])
+    caveats: list[str] = Field(default_factory=list[str])
+    """What befell the fit itself: not compiled, started on a sample."""
 
 
 class BudgetMinimum(Record):
@@ -220,30 +267,37 @@ class IsoFlop(Record):
     """At least three minima are interior and not flat."""
 
 
-class HeldOutPoint(Record):
-    """A run that was held out, and what the law fitted to the others says of it."""
+class Predicted(Record):
+    """A run held out, and what a law that never saw it says of it."""
 
     run: str
+    n_params: float
+    n_tokens: float
     loss_nats: float
-    """As measured."""
+    """Observed."""
     predicted: Interval
+    """With the interval in which a single run should lie: that of the parameters, and the scatter of runs."""
 
 
 class HeldOut(Record):
-    """The runs of the largest budget, predicted from all others (the largest tenth by FLOPs where no budgets are)."""
+    """Runs that a law fitted to all others was asked to predict."""
 
     flops: float
-    """From here on runs were held out."""
+    """FLOPs of the smallest of them."""
     n: int
     """Runs held out."""
     parametric: float | None
     """Mean relative error of the loss."""
     isoflop_loss: float | None
-    """Relative error of the least loss."""
+    """Relative error of the least loss of the largest budget."""
     isoflop_n_opt: float | None
-    """Relative error of N*, as fits count it."""
-    points: list[HeldOutPoint] = []
-    """Each run that was held out, by the parametric form."""
+    """Relative error of N* there, as fits count it."""
+    what: str = "the runs of the largest budget"
+    """What was held out, in words."""
+    runs: list[Predicted] = Field(default_factory=list[Predicted])
+    """At most a hundred of them, those of the most FLOPs."""
+    covered: float | None = None
+    """Share of the runs held out that lie in their 95% interval."""
 
 
 class Agreement(Record):
@@ -262,9 +316,10 @@ class Findings(Record):
     """law.json.
 
     counting, data           what N, D, C and loss mean, and the runs behind the law
-    parametric               form, formula, params with se and ci95, objective, residuals by run
+    parametric               form, formula, params with se and ci95, objective, residuals by run; profiles of the
+                             parameters, the runs that move them most
     isoflop                  per budget: coefficients, n_opt, d_opt, loss_opt, interior, flat; exponents with ci95
-    held_out, agreement      the largest budget predicted from the others; the methods side by side
+    held_out, agreement      the largest runs predicted from the others; the methods side by side
     trusted                  the method a plan follows, by the rule of `law.trusted_method`
     warnings                 in plain words, worst first
     checklist                the (Mis)Fitting checklist (Li et al. 2025)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import polars as pl
 from markupsafe import Markup
@@ -15,8 +16,8 @@ from smelt.report.allocation import allocation_figures, allocation_keys
 from smelt.report.clouds import exponent_cloud_figure, optimum_cloud_figures
 from smelt.report.contours import contour_figure
 from smelt.report.figures import Figure, Table
+from smelt.report.identifiability import dropping_figure, influence_figure, profile_figures
 from smelt.report.isoflop import isoflop_figure
-from smelt.report.profiles import profile_figures
 from smelt.report.residuals import parity_figure, residual_figures
 from smelt.report.section import Section, Stage, format_flops, format_percent, render
 from smelt.units import format_count
@@ -35,17 +36,18 @@ def law_section(law: ScalingLaw, runs: pl.DataFrame | None, *, plan_flops: float
     """What compute should buy, by each method."""
     findings = law.findings
     first = _known([_isoflop(findings, runs) if runs is not None else None, contour_figure(law)])
-    allocation = allocation_figures(law, plan_flops=plan_flops)
+    keys, allocation = allocation_keys(law, plan_flops=plan_flops), allocation_figures(law, plan_flops=plan_flops)
     body = render(
         "law",
         findings=findings,
         followed=METHOD_NAMES[law.trusted],
         figures=first,
-        keys=allocation_keys(law, plan_flops=plan_flops),
+        keys=keys,
         allocation=allocation,
         parameters=parameter_table(findings),
     )
-    return Section("law", "The scaling law", body, _stage(law), [*first, *allocation])
+    alone = [replace(figure, legend=keys) for figure in allocation]  # on the page they share a legend
+    return Section("law", "The scaling law", body, _stage(law), [*first, *alone])
 
 
 def belief_section(law: ScalingLaw, *, plan_flops: float | None) -> Section:
@@ -54,6 +56,7 @@ def belief_section(law: ScalingLaw, *, plan_flops: float | None) -> Section:
     parity = parity_figure(findings.held_out) if findings.held_out else None
     residuals = residual_figures(law)
     clouds = _known([*optimum_cloud_figures(law, target_flops=plan_flops), exponent_cloud_figure(law)])
+    influence = _known([influence_figure(fitted), dropping_figure(fitted)]) if fitted else []
     profiles = profile_figures(fitted) if fitted else []
     body = render(
         "belief",
@@ -63,9 +66,11 @@ def belief_section(law: ScalingLaw, *, plan_flops: float | None) -> Section:
         parity=parity,
         residuals=residuals,
         clouds=clouds,
+        influence=influence,
         profiles=profiles,
     )
-    return Section("belief", "How far to believe it", body, figures=[*_known([parity]), *residuals, *clouds, *profiles])
+    figures = [*_known([parity]), *residuals, *clouds, *influence, *profiles]
+    return Section("belief", "How far to believe it", body, figures=figures)
 
 
 def checklist_section(findings: Findings) -> Section:

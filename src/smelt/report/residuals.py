@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from smelt.laws.findings import HeldOut, HeldOutPoint, Residual
+from smelt.laws.findings import HeldOut, Predicted, Residual
 from smelt.laws.forms import Floats
 from smelt.laws.law import ScalingLaw
 from smelt.report.figures import Figure, Key, Table, axis, error_points, line, log_axis, points, power_of_ten
-from smelt.report.section import counted, format_flops, format_loss, format_percent
+from smelt.report.section import format_loss, format_percent
 from smelt.units import format_count
 
 WORST = 12
@@ -64,24 +64,24 @@ def _correlation(values: Floats, percent: Sequence[float]) -> float:
 
 def parity_figure(held_out: HeldOut) -> Figure | None:
     """Predicted against observed loss of the runs that were held out; None where they were not kept."""
-    found = held_out.points
+    found = held_out.runs
     if not found:
         return None
-    observed = [point.loss_nats for point in found]
+    observed = [run.loss_nats for run in found]
     ends = [end for p in found for end in (p.loss_nats, p.predicted.mid, p.predicted.low, p.predicted.high) if end]
     diagonal = [min(ends), max(ends)]
-    inside = sum(_is_inside(point) for point in found)
     error = f"It errs by {format_percent(held_out.parametric)} in the mean. " if held_out.parametric is not None else ""
+    covered = (
+        "" if held_out.covered is None else f"{format_percent(held_out.covered)} of the runs lie in their intervals."
+    )
     return Figure(
         anchor="parity",
         title="Held-out runs: predicted and observed",
-        summary=f"The law was fitted without the {counted(len(found), 'run')} of {format_flops(held_out.flops)} FLOPs "
-        f"and more, and asked for their losses: on the line it would be right. {error}{inside} of them lie within the "
-        "95% interval of the prediction, which holds what the law does not know of its parameters, and not the noise "
-        "of a run.",
+        summary=f"The law was fitted without {held_out.what} and asked for their losses: on the line it would be "
+        f"right. {error}A bar is where a run should lie in 95 cases of 100. {covered}",
         traces=[
             line(diagonal, diagonal, color="@muted", width=1),
-            error_points(observed, [p.predicted for p in found], color="@accent", hover=[_point(p) for p in found]),
+            error_points(observed, [p.predicted for p in found], color="@accent", hover=[_in_words(p) for p in found]),
         ],
         x=axis("Observed loss, nats per token"),
         y=axis("Predicted loss, nats per token"),
@@ -94,17 +94,15 @@ def parity_figure(held_out: HeldOut) -> Figure | None:
     )
 
 
-def _is_inside(point: HeldOutPoint) -> bool:
-    low, high = point.predicted.low, point.predicted.high
-    return low is not None and high is not None and low <= point.loss_nats <= high
+def _in_words(run: Predicted) -> str:
+    return (
+        f"{run.run}<br>{format_count(run.n_params)} parameters, {format_count(run.n_tokens)} tokens"
+        f"<br>observed {run.loss_nats:.4f}<br>predicted {run.predicted.in_words(format_loss)}"
+    )
 
 
-def _point(point: HeldOutPoint) -> str:
-    return f"{point.run}<br>observed {point.loss_nats:.4f}<br>predicted {point.predicted.in_words(format_loss)}"
-
-
-def _error(point: HeldOutPoint) -> str:
-    return f"{100 * (point.predicted.mid / point.loss_nats - 1):+.2f}%"
+def _error(run: Predicted) -> str:
+    return f"{100 * (run.predicted.mid / run.loss_nats - 1):+.2f}%"
 
 
 def _hover(residuals: Sequence[Residual], percent: Sequence[float]) -> list[str]:

@@ -10,6 +10,7 @@ matplotlib is the extra `figures`. kaleido, plotly's own way to files, drives a 
 from __future__ import annotations
 
 import io
+import math
 import re
 import textwrap
 import warnings
@@ -23,6 +24,7 @@ from smelt.core.shards import write_whole
 from smelt.errors import InputError
 from smelt.report.figures import Axis, Figure, Key, Trace
 from smelt.report.section import read_asset
+from smelt.units import format_count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,15 +39,22 @@ WIDTH = 7.2
 """Inches; a figure's height in pixels is taken at 96 to the inch, as browsers do."""
 PIXEL = 72 / 96
 """Points of a browser's pixel."""
-PADDING = {"w_pad": 0.12, "h_pad": 0.08}
+PADDING = 0.1
 """About the drawing, inches."""
-CAPTION = 104
+LINE = 0.17
+"""Height of a line of caption or legend, inches."""
+CAPTION = 116
 """Letters in a line of the caption."""
+KEYS = 4
+"""Entries in a line of the legend."""
+MANY = 1e4
+"""Ticks from here on are written 20k, 3B."""
 FONTS = ("Noto Sans", "Liberation Sans", "Arial", "Helvetica", "DejaVu Sans")
 HAN_FONTS = ("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei")
 """For Han characters, where one of these is installed; Microsoft's and Apple's may not be embedded."""
 SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
-MARKERS = {"circle": "o", "star": "*", "star-open": "*"}
+MARKERS = {"circle": ("o", 1.0), "star": ("*", 1.5), "star-open": ("*", 1.5)}
+"""Plotly's symbols in matplotlib's, and how much larger these must be drawn."""
 DASHES = {"solid": "-", "dot": ":"}
 KEY_STYLES = {"dot": ("o", "none"), "star": ("*", "none"), "line": ("", "-"), "dotted": ("", ":")}
 """Mark and line of a legend's entry."""
@@ -99,15 +108,21 @@ def _draw(figure: Figure) -> Canvas:
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     caption = textwrap.wrap(_plain(figure.summary), CAPTION)
-    height = figure.height / 96 + 0.3 + 0.17 * len(caption) + (0.3 if figure.legend else 0)
-    canvas = Canvas(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(**PADDING), facecolor=_color("@surface"))
+    rows = len(caption) + math.ceil(len(figure.legend) / KEYS)
+    height = figure.height / 96 + 2 * LINE + LINE * rows
+    canvas = Canvas(
+        figsize=(WIDTH, height),
+        layout=ConstrainedLayoutEngine(w_pad=PADDING, h_pad=PADDING),
+        facecolor=_color("@surface"),
+    )
     axes = canvas.add_subplot(facecolor=_color("@surface"))
     _set_axis(axes, figure.x, "x")
     _set_axis(axes, figure.y, "y")
     _draw_traces(axes, figure)
     for shape in figure.shapes:
         _shape(axes, shape)
-    axes.set_title(_plain(figure.title), loc="left", pad=10 + 18 * _legend(axes, figure.legend))
+    _legend(axes, figure.legend)
+    canvas.suptitle(_plain(figure.title), x=0.012, ha="left", fontsize=11, fontweight="bold")
     canvas.supxlabel("\n".join(caption), x=0.012, ha="left", fontsize=8.5, color=_color("@muted"))
     return canvas
 
@@ -144,6 +159,7 @@ def _line(axes: Axes, trace: Trace, place: int) -> None:
 def _marks(axes: Axes, trace: Trace, place: int) -> None:
     style = _record(trace, "marker")
     color, hollow = _color(style["color"]), style["symbol"].endswith("-open")
+    marker, scale = MARKERS[style["symbol"]]
     x, y = cast("list[float]", trace["x"]), cast("list[float]", trace["y"])
     if "error_y" in trace:
         error = _record(trace, "error_y")
@@ -152,8 +168,8 @@ def _marks(axes: Axes, trace: Trace, place: int) -> None:
     axes.scatter(
         x,
         y,
-        s=(float(style["size"]) * PIXEL) ** 2,
-        marker=MARKERS[style["symbol"]],
+        s=(float(style["size"]) * PIXEL * scale) ** 2,
+        marker=marker,
         facecolor="none" if hollow else color,
         edgecolor=color if hollow else _color(style["line"]["color"]),
         linewidth=0.75,
@@ -210,6 +226,8 @@ def _set_axis(axes: Axes, said: Axis, name: Literal["x", "y"]) -> None:
         order = [_plain(label) for label in cast("list[str]", said["categoryarray"])]
         of_axis.update_units(order)
         of_axis.grid(visible=False)
+    if said["type"] == "linear":
+        of_axis.set_major_formatter(_tick)
     if "range" in said:
         ends = cast("list[float]", said["range"])
         axes.set(**{f"{name}lim": [10**end for end in ends] if said["type"] == "log" else ends})
@@ -217,8 +235,13 @@ def _set_axis(axes: Axes, said: Axis, name: Literal["x", "y"]) -> None:
         axes.set(**{f"{name}lim": (0, None)})
 
 
-def _legend(axes: Axes, keys: Sequence[Key]) -> bool:
-    """Above the drawing; whether there is one."""
+def _tick(value: float, _: float) -> str:
+    """As on the page: 20k, 3B; small numbers in full."""
+    return format_count(value) if abs(value) >= MANY else f"{value:.6g}"
+
+
+def _legend(axes: Axes, keys: Sequence[Key]) -> None:
+    """Above the drawing."""
     from matplotlib.lines import Line2D
 
     handles: list[Line2D] = []
@@ -231,7 +254,7 @@ def _legend(axes: Axes, keys: Sequence[Key]) -> bool:
             handles=handles,
             loc="lower left",
             bbox_to_anchor=(-0.01, 1.0),
-            ncols=4,
+            ncols=KEYS,
             frameon=False,
             fontsize=8,
             labelcolor=_color("@muted"),
@@ -239,7 +262,6 @@ def _legend(axes: Axes, keys: Sequence[Key]) -> bool:
             handlelength=1.4,
             borderaxespad=0.2,
         )
-    return bool(handles)
 
 
 def _style(anchor: str) -> dict[str, Any]:
@@ -249,8 +271,7 @@ def _style(anchor: str) -> dict[str, Any]:
         "font.size": 9,
         "text.parse_math": False,
         "text.color": _color("@ink"),
-        "axes.titlesize": 11,
-        "axes.titleweight": "bold",
+        "axes.formatter.useoffset": False,
         "axes.labelcolor": muted,
         "axes.edgecolor": rule,
         "axes.spines.top": False,

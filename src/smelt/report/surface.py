@@ -64,17 +64,21 @@ class Surface:
 
 def optimum_clouds(law: ScalingLaw, flops: float) -> dict[Method, Cloud]:
     """The optimum of a budget by every draw, by each method that has draws."""
-    surface, lines = Surface.of(law), _draws(law, LINE_COLUMNS)
-    clouds: dict[Method, Cloud] = {}
-    if law.findings.isoflop is not None and len(lines):
-        log_d = lines[:, 0] + lines[:, 1] * math.log(flops)
-        log_loss = lines[:, 2] + lines[:, 3] * math.log(flops)
-        with np.errstate(all="ignore"):
-            n_params = law.overhead.n_params_of(flops / 6 / np.exp(log_d))
-            clouds["isoflop"] = Cloud(n_params, np.exp(log_d), np.exp(log_loss))
+    surface, clouds = Surface.of(law), dict[Method, Cloud]()
+    if len(lines := _draws(law, LINE_COLUMNS)):
+        clouds["isoflop"] = _line_optima(law, lines, flops)
     if surface is not None and len(surface.draws):
         clouds["parametric"] = surface.optima(flops)
     return clouds
+
+
+def _line_optima(law: ScalingLaw, lines: Floats, flops: float) -> Cloud:
+    """By lines through minima: intercept and slope of ln D*, then of ln L*, a row a draw."""
+    log_d = lines[:, 0] + lines[:, 1] * math.log(flops)
+    log_loss = lines[:, 2] + lines[:, 3] * math.log(flops)
+    with np.errstate(all="ignore"):  # a line that ran away
+        n_params = law.overhead.n_params_of(flops / 6 / np.exp(log_d))
+        return Cloud(n_params, np.exp(log_d), np.exp(log_loss))
 
 
 def _draws(law: ScalingLaw, columns: tuple[str, ...]) -> Floats:
