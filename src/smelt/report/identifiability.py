@@ -99,7 +99,7 @@ def _profile_figure(name: str, found: Identifiability) -> Figure:
         summary=f"The runs say: {found.verdict}. The line across is where a 95% interval ends.",
         traces=[line(found.values, found.rise, color="@second", hover=hover), star],
         x=free_axis(name, found.values, format_count),
-        y={**axis("Likelihood ratio"), "rangemode": "tozero"},
+        y=axis("Likelihood ratio"),
         shapes=[horizontal_line(found.limit), *(vertical_line(end) for end in ends)],
         table=Table(
             (name, "Likelihood ratio"),
