@@ -16,7 +16,7 @@ from smelt.laws.derive import derive_law
 from smelt.laws.findings import Parametric
 from smelt.laws.law import ScalingLaw
 from smelt.report.clouds import DRAWN, exponent_cloud_figure, optimum_cloud_figures
-from smelt.report.contours import contour, contour_figure, contour_levels
+from smelt.report.contours import contour, contour_figure, contour_levels, label_places
 from smelt.report.figures import Figure
 from smelt.report.fit import fit_figures, render_fit_report
 from smelt.report.identifiability import dropping_figure, influence_figure, profile_figures
@@ -50,6 +50,18 @@ def test_a_contour_runs_where_the_loss_is_its_level() -> None:
         assert len(x) > 20
         assert np.all(np.diff(x / y) > 0)
         assert surface(x, y) == pytest.approx(level, rel=1e-3)
+
+
+def test_labels_of_contours_stand_on_them_and_apart() -> None:
+    along = np.linspace(0, 1, 101)
+    curves = [(along, 1 - along), (along, np.clip(1.02 - along, 0, 1)), (along[:2], along[:2] + 0.99)]
+    first, second, none = label_places(curves)
+    assert first is not None
+    assert second is not None
+    assert none is None, "no place of it is clear of the upper edge"
+    for (x, y), curve in ((first, curves[0]), (second, curves[1])):
+        assert y == pytest.approx(np.interp(x, *curve))
+    assert abs(first[0] - second[0]) > 0.14 or abs(first[1] - second[1]) > 0.045
 
 
 def test_the_frontier_is_where_the_loss_is_least_along_a_line_of_equal_compute() -> None:

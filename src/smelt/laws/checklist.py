@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from smelt.laws.findings import METHOD_NAMES, Data, Findings
+from smelt.laws.forms import Floats
 from smelt.units import format_count
 
 UNKNOWN = "not recorded"
@@ -24,7 +25,9 @@ LISTED = 3
 STEADY = 1.01
 """A setting whose largest value is within this factor of its smallest does not change with scale."""
 TREND = 0.3
-"""Correlation with ln N, in size, from which a setting is said to rise or to fall (taste)."""
+"""Correlation with ln N, ln D or ln C from which a setting is said to rise or to fall (taste)."""
+FEW = 3
+"""Runs from which a trend is looked for."""
 
 Answer = Callable[[Findings, pl.DataFrame], str]
 
@@ -87,7 +90,8 @@ def _counted(_: Findings, runs: pl.DataFrame) -> str:
     if "n_params_non_embedding" not in runs.columns:
         return f"{said}; a column n_params_non_embedding would tell how many are neither"
     shares = (runs["n_params_non_embedding"] / runs["n_params"]).drop_nulls()
-    return f"{said}; {shares.min():.0%} to {shares.max():.0%} of them are neither"
+    low, high = f"{shares.min():.0%}", f"{shares.max():.0%}"
+    return f"{said}; {low if low == high else f'{low} to {high}'} of them are neither"
 
 
 def _tokens(findings: Findings, _: pl.DataFrame) -> str:
@@ -98,7 +102,7 @@ def _repeats(findings: Findings, _: pl.DataFrame) -> str:
     epochs = findings.data.epochs
     if epochs is None:
         return _unknown("epochs")
-    return f"up to {epochs.greatest:.2g} epochs" if epochs.greatest > 1 else "none: at most one epoch"
+    return f"up to {format_count(epochs.greatest)} epochs" if epochs.greatest > 1 else "none: at most one epoch"
 
 
 def _compute(findings: Findings, _: pl.DataFrame) -> str:
@@ -116,7 +120,8 @@ def _seeds(_: Findings, runs: pl.DataFrame) -> str:
         return _unknown("seed")
     repeated = len(runs) - len(runs.unique(["n_params", "n_tokens"]))
     again = f"{repeated} runs repeat another's N and D" if repeated else "no run repeats another's N and D"
-    return f"{runs['seed'].n_unique()} seeds; {again}"
+    seeds = runs["seed"].n_unique()
+    return f"{seeds} seed{'' if seeds == 1 else 's'}; {again}"
 
 
 def _checkpoints(_: Findings, runs: pl.DataFrame) -> str:
@@ -217,25 +222,28 @@ def _column(*names: str) -> Answer:
 
 
 def _setting(name: str, runs: pl.DataFrame) -> str:
-    """A column in words: how far it reaches, and whether it changes with N."""
+    """A column in words: how far it reaches, and whether it changes with scale."""
     values = runs[name]
     if not values.dtype.is_numeric():
         return f"{name} {_values(values)}"
-    known = runs.select("n_params", name).drop_nulls().filter(pl.all_horizontal(pl.all() > 0)).to_numpy()
+    known = runs.select("n_params", "n_tokens", name).drop_nulls().filter(pl.all_horizontal(pl.all() > 0)).to_numpy()
     low, high = float(values.drop_nulls().to_numpy().min()), float(values.drop_nulls().to_numpy().max())
     if high <= STEADY * low:
-        return f"{name} {format_count(high)} at every size"
+        return f"{name} {format_count(high)} at every scale"
     return f"{name} {_span(low, high)}{_trend(np.log(known))}"
 
 
-def _trend(log_values: np.ndarray) -> str:
-    """Whether the second column changes with the first."""
-    if len(log_values) < 3 or not np.ptp(log_values[:, 0]):
+def _trend(log_values: Floats) -> str:
+    """Whether the last column, of ln N, ln D and a setting (runs, 3), changes with N, with D or with their product."""
+    if len(log_values) < FEW:
         return ""
-    correlation = float(np.corrcoef(log_values.T)[0, 1])
-    if abs(correlation) < TREND:
-        return ", not by size"
-    return ", rising with size" if correlation > 0 else ", falling with size"
+    log_n, log_d, setting = log_values.T
+    along = {"size": log_n, "data": log_d, "compute": log_n + log_d}
+    found = {name: float(np.corrcoef(scale, setting)[0, 1]) for name, scale in along.items() if np.ptp(scale) > 0}
+    if not found or max(map(abs, found.values())) < TREND:
+        return ", whatever the scale"
+    name = max(found, key=lambda name: abs(found[name]))
+    return f", {'rising' if found[name] > 0 else 'falling'} with {name}"
 
 
 def _values(column: pl.Series) -> str:

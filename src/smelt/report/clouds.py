@@ -17,7 +17,7 @@ from smelt.laws.law import Optimum, ScalingLaw
 from smelt.report.allocation import METHOD_COLORS
 from smelt.report.figures import Figure, Key, Table, Trace, axis, free_axis, points
 from smelt.report.section import format_flops, format_integer, format_loss
-from smelt.report.surface import Cloud, optimum_clouds
+from smelt.report.surface import Cloud, optima, optimum_clouds
 from smelt.units import format_count
 
 DRAWN = 400
@@ -39,9 +39,9 @@ def optimum_cloud_figures(law: ScalingLaw, *, target_flops: float | None = None)
 
 
 def _cloud_figure(law: ScalingLaw, anchor: str, name: str, flops: float) -> Figure | None:
-    clouds, optima = optimum_clouds(law, flops), law.optimum(flops)
+    clouds, found = optimum_clouds(law, flops), optima(law, flops)
     shown: dict[Method, Cloud] = {
-        method: _shown(cloud, optima[method]) for method, cloud in clouds.items() if method in optima
+        method: _shown(cloud, found[method]) for method, cloud in clouds.items() if method in found
     }
     if not any(len(cloud.n_params) for cloud in shown.values()):
         return None
@@ -53,11 +53,11 @@ def _cloud_figure(law: ScalingLaw, anchor: str, name: str, flops: float) -> Figu
         title=f"The optimum at {name}",
         summary=f"At {format_flops(flops)} FLOPs: the best size and the loss it reaches by up to {DRAWN} bootstrap "
         f"draws of each method (dots), and the estimate (star).{far}",
-        traces=[*_dots(shown), *_stars(shown, optima)],
+        traces=[*_dots(shown), *_stars(shown, found)],
         x=free_axis("Parameters, N*", sizes, format_count),
         y=axis("Loss there, nats per token"),
         legend=[Key(METHOD_COLORS[method][0], METHOD_NAMES[method]) for method in shown],
-        table=_table(optima),
+        table=_table(found),
         height=360,
     )
 
@@ -121,13 +121,13 @@ def _dot(x: Floats, y: Floats, color: str) -> Trace:
     return {**trace, "opacity": 0.6}
 
 
-def _stars(shown: dict[Method, Cloud], optima: dict[Method, Optimum]) -> list[Trace]:
+def _stars(shown: dict[Method, Cloud], found: dict[Method, Optimum]) -> list[Trace]:
     return [
         points(
-            [optima[method].n_params.mid],
-            [optima[method].loss_nats.mid],
+            [found[method].n_params.mid],
+            [found[method].loss_nats.mid],
             color=METHOD_COLORS[method][0],
-            hover=[_in_words(method, optima[method])],
+            hover=[_in_words(method, found[method])],
             symbol="star",
             size=15,
         )
@@ -142,7 +142,7 @@ def _in_words(method: Method, optimum: Optimum) -> str:
     )
 
 
-def _table(optima: dict[Method, Optimum]) -> Table:
+def _table(found: dict[Method, Optimum]) -> Table:
     rows = [
         (
             METHOD_NAMES[method],
@@ -150,7 +150,7 @@ def _table(optima: dict[Method, Optimum]) -> Table:
             optimum.n_tokens.in_words(),
             optimum.loss_nats.in_words(format_loss),
         )
-        for method, optimum in optima.items()
+        for method, optimum in found.items()
     ]
     return Table(("By the", "N*", "D*", "Loss, nats per token"), rows)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,7 +25,7 @@ from smelt.report.figures import (
     within,
 )
 from smelt.report.section import format_flops, format_loss
-from smelt.report.surface import Surface
+from smelt.report.surface import Surface, optima
 from smelt.units import format_count
 
 GRID = 48
@@ -37,10 +36,8 @@ LEVELS = 8
 """Contours, spread evenly over the area (taste)."""
 MARGIN = 1.5
 """Drawn beyond the runs, as a factor of N and of D."""
-CLEAR = 0.04
-"""Share of the drawing's height that a label stays below its edge (taste)."""
-ROWS = 2
-"""Of labels: on a phone neighbours would touch in one."""
+LABEL = (0.14, 0.045)
+"""Room that a label takes, as shares of the drawing's width on a phone and of its height."""
 BUDGETS = 5
 """Lines of equal compute, and rows of the table, at most."""
 
@@ -54,7 +51,7 @@ def contour_figure(law: ScalingLaw) -> Figure | None:
     sizes = data.n_params.least / MARGIN, data.n_params.greatest * MARGIN
     tokens = data.n_tokens.least / MARGIN, data.n_tokens.greatest * MARGIN
     n_params, n_tokens = np.geomspace(*sizes, FINE), np.geomspace(*tokens, FINE)
-    optima = _frontiers(law)
+    frontiers = _frontiers(law)
     return Figure(
         anchor="contours",
         title="Loss by size and data",
@@ -64,16 +61,16 @@ def contour_figure(law: ScalingLaw) -> Figure | None:
         traces=[
             *_contours(surface, n_params, n_tokens),
             *_budget_lines(law, n_params),
-            *_bands(optima),
+            *_bands(frontiers),
             _runs(fitted.residuals),
-            *_lines(optima),
+            *_lines(frontiers),
         ],
         x=within(log_axis("Parameters, N", sizes, format_count), *sizes),
         y=within(log_axis("Training tokens, D", tokens, format_count), *tokens),
         legend=[
             Key("@ramp-1", "equal loss, nats per token", "line"),
             Key("@muted", "equal compute", "dotted"),
-            *(Key(METHOD_COLORS[method][0], f"frontier by the {METHOD_NAMES[method]}", "line") for method in optima),
+            *(Key(METHOD_COLORS[method][0], f"frontier by the {METHOD_NAMES[method]}", "line") for method in frontiers),
             Key("@ink", "runs"),
         ],
         table=_table(law),
@@ -102,30 +99,47 @@ def _spread(count: int) -> list[int]:
 def _contours(surface: Surface, n_params: Floats, n_tokens: Floats) -> list[Trace]:
     loss = surface.loss(n_params[:, None], n_tokens[None, :])
     levels = contour_levels(loss)
-    traces: list[Trace] = []
-    starts: list[tuple[float, float, str]] = []
-    for place, level in enumerate(levels):
-        x, y = (_rounded(along) for along in contour(level, loss, n_params, n_tokens))
-        if x:
-            said = f"{format_loss(level)} nats per token"
-            color = ramp(place, len(levels))
-            traces.append(line(x, y, color=color, hover=[said] * len(x), width=1.25))
-            starts += [(*place, f"{level:g}") for place in _label_place(x, y, n_params, n_tokens, row=place % ROWS)]
-    x, y, texts = zip(*starts, strict=True) if starts else ((), (), ())
-    return [*traces, labels(x, y, texts, color="@muted")]
+    curves = [contour(level, loss, n_params, n_tokens) for level in levels]
+    drawn = [
+        line(
+            _rounded(x),
+            _rounded(y),
+            color=ramp(place, len(levels)),
+            hover=[f"{format_loss(level)} nats per token"] * len(x),
+            width=1.25,
+        )
+        for place, (level, (x, y)) in enumerate(zip(levels, curves, strict=True))
+    ]
+    return [*drawn, _level_labels(levels, curves, (n_params, n_tokens))]
 
 
-def _label_place(
-    x: list[float], y: list[float], n_params: Floats, n_tokens: Floats, *, row: int
-) -> list[tuple[float, float]]:
-    """Where a contour comes clear of the upper edge, by rows; nowhere for one that never does."""
-    highest, furthest = _share(n_tokens, 1 - CLEAR * (1 + row)), _share(n_params, 1 - 2 * CLEAR)
-    return [(n, d) for n, d in zip(x, y, strict=True) if d <= highest and n <= furthest][:1]
+def label_places(curves: Sequence[tuple[Floats, Floats]]) -> list[tuple[float, float] | None]:
+    """Where along each curve, both axes taken from 0 to 1, its label stands: at the first place that is clear of the
+    upper and the right edge and of all labels before it; None for a curve without such a place."""
+    width, height = LABEL
+    taken: list[tuple[float, float]] = []
+    found: list[tuple[float, float] | None] = []
+    for x, y in curves:
+        clear = (y <= 1 - height) & (x <= 1 - width)
+        for other_x, other_y in taken:
+            clear &= (np.abs(x - other_x) > width) | (np.abs(y - other_y) > height)
+        place = int(np.argmax(clear)) if clear.any() else None
+        found.append(None if place is None else (float(x[place]), float(y[place])))
+        taken += [] if place is None else [(float(x[place]), float(y[place]))]
+    return found
 
 
-def _share(ends: Floats, share: float) -> float:
-    """A place on a logarithmic axis."""
-    return math.exp((1 - share) * math.log(ends[0]) + share * math.log(ends[-1]))
+def _level_labels(
+    levels: Sequence[float], curves: Sequence[tuple[Floats, Floats]], ends: tuple[Floats, Floats]
+) -> Trace:
+    """The level of each contour, beside it."""
+    (low_n, low_d), (high_n, high_d) = np.log([[axis_ends[i] for axis_ends in ends] for i in (0, -1)])
+    spans = high_n - low_n, high_d - low_d
+    shares = [((np.log(x) - low_n) / spans[0], (np.log(y) - low_d) / spans[1]) for x, y in curves]
+    places = [(place, level) for place, level in zip(label_places(shares), levels, strict=True) if place]
+    x = [float(np.exp(low_n + place[0] * spans[0])) for place, _ in places]
+    y = [float(np.exp(low_d + place[1] * spans[1])) for place, _ in places]
+    return labels(_rounded(x), _rounded(y), [f"{level:g}" for _, level in places], color="@muted")
 
 
 def contour_levels(loss: Floats) -> list[float]:
@@ -162,12 +176,12 @@ def _frontiers(law: ScalingLaw) -> dict[Method, list[Optimum]]:
     data = law.findings.data
     found: dict[Method, list[Optimum]] = {}
     for flops in np.geomspace(data.flops.least / MARGIN, data.flops.greatest * MARGIN, GRID).tolist():
-        for method, optimum in law.optimum(flops).items():
+        for method, optimum in optima(law, flops).items():
             found.setdefault(method, []).append(optimum)
     return found
 
 
-def _lines(optima: dict[Method, list[Optimum]]) -> list[Trace]:
+def _lines(frontiers: dict[Method, list[Optimum]]) -> list[Trace]:
     return [
         line(
             _rounded([optimum.n_params.mid for optimum in curve]),
@@ -176,14 +190,14 @@ def _lines(optima: dict[Method, list[Optimum]]) -> list[Trace]:
             width=2.5,
             hover=[_optimum_in_words(method, optimum) for optimum in curve],
         )
-        for method, curve in optima.items()
+        for method, curve in frontiers.items()
     ]
 
 
-def _bands(optima: dict[Method, list[Optimum]]) -> list[Trace]:
+def _bands(frontiers: dict[Method, list[Optimum]]) -> list[Trace]:
     """The interval of N* at each budget; along a line of equal compute the largest N* is the smallest D*."""
     traces: list[Trace] = []
-    for method, curve in optima.items():
+    for method, curve in frontiers.items():
         low = [(o.n_params.low, o.n_tokens.high) for o in curve]
         high = [(o.n_params.high, o.n_tokens.low) for o in reversed(curve)]
         edge = [(n, d) for n, d in (*low, *high) if n is not None and d is not None]
@@ -219,7 +233,7 @@ def _table(law: ScalingLaw) -> Table:
             optimum.loss_nats.in_words(format_loss),
         )
         for flops in _budgets(law)
-        for method, optimum in law.optimum(flops).items()
+        for method, optimum in optima(law, flops).items()
     ]
     return Table(("Frontier by", "Compute, FLOPs", "N*", "D*", "Loss, nats per token"), rows)
 

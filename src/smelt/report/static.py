@@ -46,7 +46,10 @@ LINE = 0.17
 CAPTION = 116
 """Letters in a line of the caption."""
 KEYS = 4
-"""Entries in a line of the legend."""
+"""Entries in a line of the legend, at most."""
+LEGEND = 108
+"""Letters of a line of the legend, of which an entry's mark takes `MARK`."""
+MARK = 6
 MANY = 1e4
 """Ticks from here on are written 20k, 3B."""
 FONTS = ("Noto Sans", "Liberation Sans", "Arial", "Helvetica", "DejaVu Sans")
@@ -108,7 +111,7 @@ def _draw(figure: Figure) -> Canvas:
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     caption = textwrap.wrap(_plain(figure.summary), CAPTION)
-    rows = len(caption) + math.ceil(len(figure.legend) / KEYS)
+    rows = len(caption) + math.ceil(len(figure.legend) / _legend_columns(figure.legend))
     height = figure.height / 96 + 2 * LINE + LINE * rows
     canvas = Canvas(
         figsize=(WIDTH, height),
@@ -254,7 +257,7 @@ def _legend(axes: Axes, keys: Sequence[Key]) -> None:
             handles=handles,
             loc="lower left",
             bbox_to_anchor=(-0.01, 1.0),
-            ncols=KEYS,
+            ncols=_legend_columns(keys),
             frameon=False,
             fontsize=8,
             labelcolor=_color("@muted"),
@@ -262,6 +265,17 @@ def _legend(axes: Axes, keys: Sequence[Key]) -> None:
             handlelength=1.4,
             borderaxespad=0.2,
         )
+
+
+def _legend_columns(keys: Sequence[Key]) -> int:
+    """As many as there is width for; matplotlib fills the columns from the left."""
+    for columns in range(min(KEYS, len(keys)), 1, -1):
+        rows, longer = divmod(len(keys), columns)
+        ends = [rows * (place + 1) + min(place + 1, longer) for place in range(columns)]
+        parts = [keys[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+        if sum(MARK + max(len(key.label) for key in part) for part in parts) <= LEGEND:
+            return columns
+    return 1
 
 
 def _style(anchor: str) -> dict[str, Any]:

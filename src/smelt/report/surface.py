@@ -10,7 +10,7 @@ import numpy as np
 
 from smelt.laws.findings import Method
 from smelt.laws.forms import FORMS, Floats, Form
-from smelt.laws.law import LINE_COLUMNS, ScalingLaw
+from smelt.laws.law import LINE_COLUMNS, Optimum, ScalingLaw
 from smelt.laws.overhead import Overhead
 
 PLAIN = frozenset({"N", "D", "C"})
@@ -60,6 +60,11 @@ class Surface:
             size, n_tokens = np.exp(log_n), np.exp(log_nd - log_n)
             loss = self.form.loss(self.draws, {"N": size, "D": n_tokens, "C": np.full_like(size, flops)})
             return Cloud(self.overhead.n_params_of(size), n_tokens, loss)
+
+
+def optima(law: ScalingLaw, flops: float) -> dict[Method, Optimum]:
+    """The optimum of a budget by each method."""
+    return law.optimum(flops)
 
 
 def optimum_clouds(law: ScalingLaw, flops: float) -> dict[Method, Cloud]:
