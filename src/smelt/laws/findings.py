@@ -162,7 +162,7 @@ class Influence(Record):
     residual: float
     """ln of observed over predicted loss, by the fit with it."""
     change: dict[str, float]
-    """Of every parameter, and of the exponent a, by leaving it out."""
+    """Of every parameter, and of the exponent a of N* ~ C^a as `exponent`, by leaving it out."""
     errors: float
     """The largest of these changes in standard errors: of the exponent, or of the parameters that are judged."""
 

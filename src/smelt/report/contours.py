@@ -88,29 +88,10 @@ def contour(level: float, loss: Floats, n_params: Floats, n_tokens: Floats) -> t
     return np.exp(along[:, 0]), np.exp(along[:, 1])
 
 
-def _crossing(level: float, falling: Floats, places: Floats) -> float:
-    return float(np.interp(level, falling[::-1], places[::-1], left=np.nan, right=np.nan))
-
-
-def _spread(count: int) -> list[int]:
-    return np.linspace(0, count - 1, GRID).round().astype(int).tolist()
-
-
-def _contours(surface: Surface, n_params: Floats, n_tokens: Floats) -> list[Trace]:
-    loss = surface.loss(n_params[:, None], n_tokens[None, :])
-    levels = contour_levels(loss)
-    curves = [contour(level, loss, n_params, n_tokens) for level in levels]
-    drawn = [
-        line(
-            _rounded(x),
-            _rounded(y),
-            color=ramp(place, len(levels)),
-            hover=[f"{format_loss(level)} nats per token"] * len(x),
-            width=1.25,
-        )
-        for place, (level, (x, y)) in enumerate(zip(levels, curves, strict=True))
-    ]
-    return [*drawn, _level_labels(levels, curves, (n_params, n_tokens))]
+def contour_levels(loss: Floats) -> list[float]:
+    """Round losses, the highest first, that part the area into about equal shares."""
+    shares = np.quantile(loss, np.arange(1, LEVELS + 1) / (LEVELS + 1))
+    return sorted({float(f"{level:.3g}") for level in shares}, reverse=True)
 
 
 def label_places(curves: Sequence[tuple[Floats, Floats]]) -> list[tuple[float, float] | None]:
@@ -129,6 +110,31 @@ def label_places(curves: Sequence[tuple[Floats, Floats]]) -> list[tuple[float, f
     return found
 
 
+def _crossing(level: float, falling: Floats, places: Floats) -> float:
+    return float(np.interp(level, falling[::-1], places[::-1], left=np.nan, right=np.nan))
+
+
+def _spread(count: int) -> list[int]:
+    return np.linspace(0, count - 1, GRID).round().astype(int).tolist()
+
+
+def _contours(surface: Surface, n_params: Floats, n_tokens: Floats) -> list[Trace]:
+    loss = surface.loss(n_params[:, None], n_tokens[None, :])
+    levels = contour_levels(loss)
+    curves = [contour(level, loss, n_params, n_tokens) for level in levels]
+    drawn = [
+        line(
+            _rounded(x),
+            _rounded(y),
+            color=ramp(place, len(levels)),
+            hover=f"{format_loss(level)} nats per token",
+            width=1.25,
+        )
+        for place, (level, (x, y)) in enumerate(zip(levels, curves, strict=True))
+    ]
+    return [*drawn, _level_labels(levels, curves, (n_params, n_tokens))]
+
+
 def _level_labels(
     levels: Sequence[float], curves: Sequence[tuple[Floats, Floats]], ends: tuple[Floats, Floats]
 ) -> Trace:
@@ -142,12 +148,6 @@ def _level_labels(
     return labels(_rounded(x), _rounded(y), [f"{level:g}" for _, level in places], color="@muted")
 
 
-def contour_levels(loss: Floats) -> list[float]:
-    """Round losses, the highest first, that part the area into about equal shares."""
-    shares = np.quantile(loss, np.arange(1, LEVELS + 1) / (LEVELS + 1))
-    return sorted({float(f"{level:.3g}") for level in shares}, reverse=True)
-
-
 def _budget_lines(law: ScalingLaw, n_params: Floats) -> list[Trace]:
     ends = n_params[[0, -1]]
     compute = 6 * law.overhead.size(ends)
@@ -158,7 +158,7 @@ def _budget_lines(law: ScalingLaw, n_params: Floats) -> list[Trace]:
             color="@muted",
             width=1,
             dash="dot",
-            hover=[f"{format_flops(flops)} FLOPs"] * 2,
+            hover=f"{format_flops(flops)} FLOPs",
         )
         for flops in _budgets(law)
     ]

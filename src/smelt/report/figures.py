@@ -140,9 +140,9 @@ def category_axis(labels: Sequence[str]) -> Axis:
 
 
 def line(
-    x: Numbers, y: Numbers, *, color: str, hover: Sequence[str] = (), width: float = 2, dash: Dash = "solid"
+    x: Numbers, y: Numbers, *, color: str, hover: Sequence[str] | str = (), width: float = 2, dash: Dash = "solid"
 ) -> Trace:
-    """A line; without `hover` it stays silent under the pointer."""
+    """A line; `hover` is said of each point or of all, and without it the line stays silent under the pointer."""
     style: Trace = {"color": color, "width": width, **({} if dash == "solid" else {"dash": dash})}
     return {"type": "scatter", "mode": "lines", "x": list(x), "y": list(y), "line": style, **_hover(hover)}
 
@@ -232,7 +232,7 @@ def ramp(index: int, count: int) -> str:
     return f"@ramp-{RAMP - 1 if count == 1 else round(index * (RAMP - 1) / (count - 1))}"
 
 
-def _hover(texts: Sequence[str]) -> Trace:
+def _hover(texts: Sequence[str] | str) -> Trace:
     if not texts:
         return {"hoverinfo": "skip"}
-    return {"hovertext": list(texts), "hoverinfo": "text"}
+    return {"hovertext": texts if isinstance(texts, str) else list(texts), "hoverinfo": "text"}

@@ -54,7 +54,7 @@ MANY = 1e4
 """Ticks from here on are written 20k, 3B."""
 FONTS = ("Noto Sans", "Liberation Sans", "Arial", "Helvetica", "DejaVu Sans")
 HAN_FONTS = ("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei")
-"""For Han characters, where one of these is installed; Microsoft's and Apple's may not be embedded."""
+"""For Han characters, where one of these is installed."""
 SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 MARKERS = {"circle": ("o", 1.0), "star": ("*", 1.5), "star-open": ("*", 1.5)}
 """Plotly's symbols in matplotlib's, and how much larger these must be drawn."""
