@@ -110,6 +110,18 @@ def test_doctor_reports_the_machine(smelt_: Any) -> None:
     assert {"cores", "memory", "disk", "gpu", "versions", "ray"} <= set(json.loads(out))
 
 
+def test_report_writes_its_figures_into_a_folder_or_nothing_at_all(smelt_: Any, made: Store, tmp_path: Path) -> None:
+    asked = ("report", "toy.toml", "--store", str(made.root), "-o", "page.html", "--figures", "figures", "--json")
+    status, _, err = smelt_(*asked, "--format", "pdf")
+    assert status == 2
+    assert "expected svg or png" in err
+    assert not (tmp_path / "page.html").exists()
+    status, out, _ = smelt_(*asked)
+    assert status == 0
+    assert json.loads(out) == {"report": "page.html", "figures": []}  # toys have nothing to draw
+    assert (tmp_path / "figures").is_dir()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from examined_law import examined_law
+from planted_runs import ladder
 from smelt.core.artifact import Artifact
+from smelt.report.fit import write_fit_report
 from smelt.report.page import render_report
 
 pytestmark = pytest.mark.browser
@@ -33,11 +36,20 @@ def report(artifacts: dict[str, Artifact], tmp_path_factory: pytest.TempPathFact
     return path
 
 
+@pytest.fixture(scope="module")
+def fit_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("fit") / "fit.html"
+    write_fit_report(examined_law(), ladder(), path, title="planted")
+    return path
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("kind", ["report", "fit_report"])
 def test_the_page_draws_everything_without_errors_requests_or_overflow(
-    browser: Browser, report: Path, width: int, scheme: str
+    browser: Browser, kind: str, width: int, scheme: str, request: pytest.FixtureRequest
 ) -> None:
+    report: Path = request.getfixturevalue(kind)
     context = browser.new_context(
         viewport={"width": width, "height": 900},
         color_scheme=scheme,  # type: ignore[arg-type]
@@ -56,16 +68,38 @@ def test_the_page_draws_everything_without_errors_requests_or_overflow(
 
     assert complaints == []
     assert [url for url in requests if not url.startswith(("data:", "blob:"))] == [report.as_uri()]
-    assert page.title() == "quickstart: smelt report"
+    assert page.title() == {"report": "quickstart", "fit_report": "planted"}[kind] + ": smelt report"
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     plots = page.locator(".plot")
-    assert plots.count() == 11
+    assert plots.count() == page.locator("figure").count() >= 15
     for place in range(plots.count()):
         marks = plots.nth(place).locator(".scatterlayer path, .barlayer path")
         assert marks.count() > 0, f"plot {place} is empty"
     paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert paper == {"light": "rgb(251, 250, 248)", "dark": "rgb(23, 21, 19)"}[scheme]
     context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_ticks_and_labels_of_a_figure_do_not_overlap_and_are_whole(
+    browser: Browser, fit_report: Path, width: int
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(fit_report.as_uri())
+    page.locator("html[data-drawn=true]").wait_for(state="attached", timeout=60_000)
+    clashes = page.evaluate("""() => [...document.querySelectorAll(".plot")].flatMap((plot) => {
+        const frame = plot.getBoundingClientRect();
+        return [".xtick text", ".ytick text", ".textpoint text"].flatMap((kind) => {
+            const boxes = [...plot.querySelectorAll(kind)].map((text) =>
+                [text.textContent, text.getBoundingClientRect()]);
+            const cut = boxes.filter(([, box]) => box.left < frame.left - 1 || box.right > frame.right + 1);
+            const meet = boxes.filter(([, a], i) => boxes.some(([, b], j) => j > i
+                && a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom));
+            return [...cut, ...meet].map(([text]) => `${plot.dataset.figure} ${kind} ${text}`);
+        });
+    })""")
+    assert clashes == []
+    page.close()
 
 
 def test_figures_follow_a_change_of_the_colour_scheme(browser: Browser, report: Path) -> None:

@@ -18,8 +18,8 @@ from smelt.laws.law import Law
 from smelt.plans.budget import Budget
 from smelt.plans.plan import make_plan
 from smelt.report.duplicates import threshold_figure
-from smelt.report.law import law_section
-from smelt.report.page import render_report
+from smelt.report.law import law_sections
+from smelt.report.page import render_report, report_figures
 from smelt.report.plan import plan_facts
 from smelt.report.runs import runs_section
 from smelt.runs.run import RunTable
@@ -142,7 +142,18 @@ def test_differing_words_of_duplicates_are_marked(page: Page) -> None:
 
 def test_the_answer_comes_first(page: Page, artifacts: Artifacts) -> None:
     sections = [attributes["id"] for tag, attributes in page.elements if tag == "section"]
-    assert sections == ["plan", "funnel", "duplicates", "datasheet", "tokens", "runs", "law", "provenance"]
+    assert sections == [
+        "plan",
+        "funnel",
+        "duplicates",
+        "datasheet",
+        "tokens",
+        "runs",
+        "law",
+        "belief",
+        "checklist",
+        "provenance",
+    ]
     assert "train 4" in re.sub(r"\s+", " ", page.text())
 
 
@@ -153,7 +164,7 @@ def test_the_answer_comes_first(page: Page, artifacts: Artifacts) -> None:
         (["clean", "unique"], ["funnel", "duplicates", "datasheet", "provenance"]),
         (["tokens"], ["tokens", "provenance"]),
         (["ladder"], ["runs", "provenance"]),
-        (["law"], ["law", "provenance"]),
+        (["law"], ["law", "belief", "checklist", "provenance"]),
         (["plan"], ["plan", "provenance"]),
         ([], []),
     ],
@@ -181,9 +192,10 @@ def test_a_law_without_budgets_has_no_isoflop_curves(artifacts: Artifacts) -> No
     table = artifacts["ladder"]
     assert isinstance(table, RunTable)
     runs = table.runs.with_columns(budget_flops=pl.lit(None, dtype=pl.Float64))
-    body = law_section(derive_law(runs), runs, plan_flops=None).body
-    assert 'id="residuals"' in body
-    assert 'id="isoflop"' not in body
+    law, belief, _ = law_sections(derive_law(runs), runs, plan_flops=None)
+    assert 'id="residuals"' in belief.body
+    assert 'id="contours"' in law.body
+    assert 'id="isoflop"' not in law.body
 
 
 def test_the_law_is_drawn_with_its_own_runs(artifacts: Artifacts, tmp_path: Path) -> None:
@@ -214,9 +226,9 @@ def test_every_artifact_says_where_it_comes_from(artifacts: Artifacts, page: Pag
         assert str(artifact.ref) in text
 
 
-def test_figures_are_what_plotly_takes(page: Page) -> None:
+def test_figures_are_what_plotly_takes(page: Page, artifacts: Artifacts) -> None:
     figures = list(page.figures())
-    assert len(figures) == 11
+    assert len(figures) == len(report_figures(artifacts))
     for figure in figures:
         drawn = json.loads(re.sub(r'"@[a-z0-9-]+"', '"#123456"', json.dumps(figure)))
         layout = {"xaxis": drawn["x"], "yaxis": drawn["y"], "shapes": drawn["shapes"]}
@@ -230,9 +242,11 @@ def test_every_colour_of_a_figure_is_in_the_style_sheet(page: Page) -> None:
         assert page.text(inside="style").count(f"--{name}:") == 2, f"--{name} is not in light and in dark"
 
 
-def test_every_figure_has_words_axes_and_something_to_hover(page: Page) -> None:
+def test_every_figure_has_words_axes_and_something_to_hover(page: Page, artifacts: Artifacts) -> None:
     plots = [attributes for _, attributes in page.elements if attributes.get("class") == "plot"]
-    assert len(plots) == 11
+    assert [attributes["data-figure"] for attributes in plots] == [
+        f"{f.anchor}-data" for f in report_figures(artifacts)
+    ]
     assert all(len(str(attributes["aria-label"])) > 30 for attributes in plots)
     for figure in page.figures():
         assert figure["x"]["title"]["text"]  # type: ignore[index]

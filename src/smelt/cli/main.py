@@ -15,7 +15,7 @@ import typer
 
 from smelt.cli.classify import classify
 from smelt.cli.jobs import jobs
-from smelt.cli.options import STORE, JsonOption, OnOption, StoreOption, WorkersOption
+from smelt.cli.options import STORE, FiguresOption, FormatOption, JsonOption, OnOption, StoreOption, WorkersOption
 from smelt.cli.perplexity import perplexity
 from smelt.errors import InputError
 
@@ -73,13 +73,15 @@ def report(
     recipe: RecipeArgument,
     overrides: OverridesArgument = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The HTML file to write.")] = None,
+    figures: FiguresOption = None,
+    form: FormatOption = "svg",
     store: StoreOption = STORE,
     json: JsonOption = False,
 ) -> None:
-    """Write the HTML report of what a recipe has made."""
+    """Write the HTML report of what a recipe has made; with --figures its figures too, a file each."""
     from smelt.cli.run import report_recipe
 
-    report_recipe(recipe, overrides or [], output=output, store=store, as_json=json)
+    report_recipe(recipe, overrides or [], output=output, figures=figures, form=form, store=store, as_json=json)
 
 
 @app.command()

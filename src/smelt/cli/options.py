@@ -23,4 +23,8 @@ ColumnOption = Annotated[
     ),
 ]
 OutputOption = Annotated[Path, typer.Option("--output", "-o", help="A folder, or a file: .jsonl[.zst], .parquet.")]
+FiguresOption = Annotated[
+    Path | None, typer.Option("--figures", metavar="DIR", help="Write each figure to a file in this folder too.")
+]
+FormatOption = Annotated[str, typer.Option("--format", help="Of --figures: svg or png.")]
 STORE = Path("store")

@@ -54,8 +54,17 @@ def explain_recipe(path: Path, overrides: Sequence[str], *, store: Path, as_json
         print(f"\nabout {format_seconds(seconds / available_cores())} on {available_cores()} cores")
 
 
-def report_recipe(path: Path, overrides: Sequence[str], *, output: Path | None, store: Path, as_json: bool) -> None:
-    """Writes the report of what a recipe has made, and names what is not made yet."""
+def report_recipe(
+    path: Path,
+    overrides: Sequence[str],
+    *,
+    output: Path | None,
+    figures: Path | None,
+    form: str,
+    store: Path,
+    as_json: bool,
+) -> None:
+    """Writes the report of what a recipe has made, and names what is not made yet; its figures into `figures`."""
     recipe, opened = Recipe.load(path, overrides), Store(store)
     found = {name: opened.find(step) for name, step in recipe.steps.items()}
     made = {name: artifact for name, artifact in found.items() if artifact is not None}
@@ -64,9 +73,14 @@ def report_recipe(path: Path, overrides: Sequence[str], *, output: Path | None, 
     missing = [name for name, artifact in found.items() if artifact is None]
     if missing:
         print(f"not made yet, and not in the report: {', '.join(missing)}", file=sys.stderr)
+    drawn = _write_figures(made, figures, form) if figures is not None else []
     page = output or _report_path(opened, recipe)
     write_report(page, recipe, made)
-    print(json.dumps({"report": str(page)}) if as_json else page)
+    if as_json:
+        print(json.dumps({"report": str(page), "figures": [str(path) for path in drawn]}))
+        return
+    for written in (page, *drawn):
+        print(written)
 
 
 def choose_runner(on: str | None, workers: int | None) -> Runner:
@@ -92,6 +106,13 @@ def write_report(page: Path, recipe: Recipe, artifacts: dict[str, Artifact]) -> 
     html = render_report(artifacts, title=recipe.name)
     with write_whole(page) as temporary:
         temporary.write_text(html)
+
+
+def _write_figures(artifacts: dict[str, Artifact], folder: Path, form: str) -> list[Path]:
+    from smelt.report.page import report_figures
+    from smelt.report.static import write_figures
+
+    return write_figures(report_figures(artifacts), folder, form=form)
 
 
 def _fresh_report(recipe: Recipe, artifacts: dict[str, Artifact], store: Store) -> Path:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from smelt.errors import InputError
 from smelt.laws import lines
-from smelt.laws.doubts import checklist, doubts
+from smelt.laws.checklist import checklist
+from smelt.laws.doubts import doubts
 from smelt.laws.findings import METHOD_NAMES, Data, Findings, HeldOut, Largest, Lines, Method, Parametric, Span
 from smelt.laws.forms import FORMS, Floats, Form
 from smelt.laws.law import ScalingLaw, trusted_method

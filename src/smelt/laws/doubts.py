@@ -1,4 +1,4 @@
-"""What to doubt about a law, in plain words, and the checklist that a fit report prints.
+"""What to doubt about a law, in plain words.
 
 Nothing is refused here: a law that cannot be trusted says so, and the plan made of it repeats it.
 """
@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import polars as pl
 from scipy.special import bdtr
 
 from smelt.laws.findings import (
     METHOD_NAMES,
     Agreement,
     CurveMinimum,
-    Data,
     Dropping,
     Envelope,
     Findings,
@@ -290,57 +288,6 @@ def _without_budgets() -> Iterator[str]:
 
 def _without_form(findings: Findings) -> Iterator[str]:
     yield f"With {findings.data.n_used} runs there is no parametric fit: losses away from the optimum are unknown."
-
-
-def checklist(findings: Findings, runs: pl.DataFrame) -> dict[str, str]:
-    """What a reader must know to repeat the fit: the checklist of "(Mis)Fitting" (Li et al. 2025), by question."""
-    data, parametric = findings.data, findings.parametric
-    return {
-        "form": parametric.formula if parametric else "none: parabolas only",
-        "variables": findings.counting,
-        "models": f"{data.n_used} runs, {len(set(runs['n_params']))} sizes",
-        "sizes": f"{format_count(data.n_params.least)} to {format_count(data.n_params.greatest)} parameters",
-        "data": f"{format_count(data.n_tokens.least)} to {format_count(data.n_tokens.greatest)} tokens",
-        "repeats": f"up to {data.epochs.greatest:.2g} epochs" if data.epochs else "not recorded",
-        "compute": f"{data.flops.least:.2g} to {data.flops.greatest:.2g} FLOPs, {_overhead(data)} 6ND",
-        "hyperparameters": _recorded(runs, ("lr", "batch_tokens")),
-        "checkpoints": _checkpoints(data),
-        "points dropped": "; ".join(f"{run}: {why}" for run, why in sorted(data.dropped.items())) or "none",
-        "loss": "nats per token on held-out text",
-        "objective": parametric.objective_in_words if parametric else "least squares",
-        "optimiser": parametric.optimiser if parametric else "none",
-        "starts": f"{parametric.n_starts}, {parametric.at_optimum:.0%} at the optimum" if parametric else "none",
-        "validation": _validation(findings),
-        "intervals": f"{findings.draws} draws, seed {findings.seed}: {_resampled(parametric)}residuals (parabolas)",
-    }
-
-
-def _resampled(parametric: Parametric | None) -> str:
-    return f"{parametric.resampling} (form), " if parametric else ""
-
-
-def _checkpoints(data: Data) -> str:
-    if data.checkpoints:
-        return f"the end of each run; {data.checkpoints} intermediate ones for the envelope alone"
-    return "the end of each run; no intermediate ones"
-
-
-def _overhead(data: Data) -> str:
-    ratios = [ratio for _, ratio in data.overhead]
-    return f"{min(ratios):.2f} to {max(ratios):.2f} x" if ratios else "counted as"
-
-
-def _validation(findings: Findings) -> str:
-    held_out = findings.held_out
-    if held_out is None or held_out.parametric is None:
-        return "none: too few runs or budgets"
-    return f"{held_out.n} runs held out ({held_out.what}): mean relative error {held_out.parametric:.2%}"
-
-
-def _recorded(runs: pl.DataFrame, names: tuple[str, ...]) -> str:
-    known = [name for name in names if name in runs.columns]
-    spans = (f"{name} {runs[name].min():.3g} to {runs[name].max():.3g}" for name in known)
-    return "; ".join(spans) or "not recorded"
 
 
 def _loose_range(parametric: Parametric, name: str) -> str:

@@ -9,7 +9,18 @@ import numpy as np
 
 from smelt.laws.findings import METHOD_NAMES, BudgetMinimum, Interval, Method
 from smelt.laws.law import Optimum, ScalingLaw
-from smelt.report.figures import Figure, Key, Table, Trace, band, error_points, line, log_axis, power_of_ten
+from smelt.report.figures import (
+    Figure,
+    Key,
+    Table,
+    Trace,
+    band,
+    error_points,
+    line,
+    log_axis,
+    power_of_ten,
+    vertical_line,
+)
 from smelt.report.section import format_flops, format_loss
 from smelt.units import format_count
 
@@ -98,7 +109,7 @@ def allocation_figures(law: ScalingLaw, *, plan_flops: float | None) -> list[Fig
             traces=[*_bands(quantity, drawn), *_lines(quantity, drawn), *_points(quantity, minima)],
             x=log_axis("Training compute, FLOPs", grid, power_of_ten),
             y=log_axis(quantity.axis, _heights(quantity, drawn), format_count),
-            shapes=[_vertical_line(flops) for flops in planned],
+            shapes=[vertical_line(flops) for flops in planned],
             table=_table(quantity, listed),
             height=340,
         )
@@ -157,11 +168,6 @@ def _points(quantity: Quantity, minima: Sequence[BudgetMinimum]) -> list[Trace]:
 def _heights(quantity: Quantity, optima: Optima) -> list[float]:
     found = [quantity.of_optimum(optimum) for curve in optima.values() for optimum in curve]
     return [end for value in found for end in (value.mid, value.low, value.high) if end is not None and end > 0]
-
-
-def _vertical_line(flops: float) -> Trace:
-    style: Trace = {"color": "@muted", "width": 1.5, "dash": "dot"}
-    return {"type": "line", "x0": flops, "x1": flops, "yref": "paper", "y0": 0, "y1": 1, "line": style}
 
 
 def _table(quantity: Quantity, optima: Optima) -> Table:

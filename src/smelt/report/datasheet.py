@@ -23,11 +23,12 @@ def datasheet_section(corpora: Sequence[Corpus]) -> Section | None:
 
 def sheet_section(sheet: Datasheet) -> Section:
     """A datasheet as a section of the page."""
-    figures = [facet_figure(name, rows, sheet.bytes) for name, rows in sheet.by.items() if len(rows) > 1]
+    facets = [facet_figure(name, rows, sheet.bytes) for name, rows in sheet.by.items() if len(rows) > 1]
+    figures = [*facets, length_figure(sheet)]
     body = render(
         "datasheet",
         sheet=sheet,
-        figures=[*figures, length_figure(sheet)],
+        figures=figures,
         drops=drop_table(sheet) if sheet.dropped else None,
         personal=personal_table(sheet) if sheet.personal_data else None,
         scores=spread_table(sheet.scores) if sheet.scores else None,
@@ -36,7 +37,7 @@ def sheet_section(sheet: Datasheet) -> Section:
         contamination=contamination_table(sheet) if sheet.contamination else None,
         measures=spread_table(sheet.measures) if sheet.measures else None,
     )
-    return Section("datasheet", "Datasheet: what is in the corpus", body)
+    return Section("datasheet", "Datasheet: what is in the corpus", body, figures=figures)
 
 
 def facet_figure(name: str, rows: Sequence[Row], n_bytes: int) -> Figure:

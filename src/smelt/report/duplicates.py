@@ -42,7 +42,10 @@ def duplicates_section(corpora: Mapping[str, Corpus]) -> Section | None:
         duplicates = _duplicates(corpus.dropped())
         if len(duplicates):
             pairs = choose_pairs(corpus.kept(), corpus.dropped(), duplicates)
-            return Section("duplicates", "Duplicates, side by side", _body(duplicates, pairs, threshold_figure(corpus)))
+            thresholds = threshold_figure(corpus)
+            body = _body(duplicates, pairs, thresholds)
+            figures = [thresholds] if thresholds else []
+            return Section("duplicates", "Duplicates, side by side", body, figures=figures)
     return None
 
 

@@ -21,8 +21,14 @@ Trace = dict[str, JsonValue]
 Axis = dict[str, JsonValue]
 Numbers = Sequence[float]
 
+Dash = Literal["solid", "dot"]
+
 TICKS = 6
 """On a logarithmic axis: as many labels as a phone is wide enough for."""
+DECADES = 1
+"""Powers of ten from which on a logarithmic axis reads better than a linear one (taste)."""
+LABEL_SIZE = 11
+"""Of words in a drawing, pixels."""
 RAMP = 8
 """Colours in the style sheet's ramp, `--ramp-0` (faint) to `--ramp-7` (strong)."""
 
@@ -43,7 +49,7 @@ class Key:
 
     color: str
     label: str
-    shape: Literal["line", "dot", "star"] = "dot"
+    shape: Literal["line", "dotted", "dot", "star"] = "dot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,18 @@ def log_axis(title: str, values: Numbers, label: Callable[[float], str]) -> Axis
     }
 
 
+def free_axis(title: str, values: Numbers, label: Callable[[float], str]) -> Axis:
+    """Logarithmic where positive values span more than `DECADES`, else linear."""
+    is_log = min(values) > 0 and max(values) > 10**DECADES * min(values)
+    return log_axis(title, values, label) if is_log else axis(title)
+
+
+def within(found: Axis, low: float, high: float) -> Axis:
+    """The axis from `low` to `high` and no further, whatever is drawn."""
+    ends = [math.log10(low), math.log10(high)] if found["type"] == "log" else [low, high]
+    return {**found, "range": list(ends)}
+
+
 def log_ticks(low: float, high: float) -> list[float]:
     """Round numbers from `low` to `high`, as many as `TICKS` allows: from tenths of a power of ten to every nth one."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
@@ -121,9 +139,11 @@ def category_axis(labels: Sequence[str]) -> Axis:
     }
 
 
-def line(x: Numbers, y: Numbers, *, color: str, hover: Sequence[str] = (), width: float = 2) -> Trace:
-    """A line; without `hover` it stays silent under the pointer."""
-    style: Trace = {"color": color, "width": width}
+def line(
+    x: Numbers, y: Numbers, *, color: str, hover: Sequence[str] | str = (), width: float = 2, dash: Dash = "solid"
+) -> Trace:
+    """A line; `hover` is said of each point or of all, and without it the line stays silent under the pointer."""
+    style: Trace = {"color": color, "width": width, **({} if dash == "solid" else {"dash": dash})}
     return {"type": "scatter", "mode": "lines", "x": list(x), "y": list(y), "line": style, **_hover(hover)}
 
 
@@ -136,18 +156,49 @@ def points(
     return {"type": "scatter", "mode": "markers", "x": list(x), "y": list(y), "marker": marker, **_hover(hover)}
 
 
-def band(x: Numbers, low: Numbers, high: Numbers, *, color: str) -> Trace:
-    """The area between two curves over the same `x`."""
+def labels(x: Numbers, y: Numbers, texts: Sequence[str], *, color: str) -> Trace:
+    """Words in the drawing, each to the right of its place; silent under the pointer."""
+    return {
+        "type": "scatter",
+        "mode": "text",
+        "x": list(x),
+        "y": list(y),
+        "text": [escape(text, quote=False) for text in texts],
+        "textposition": "middle right",
+        "textfont": {"color": color, "size": LABEL_SIZE},
+        "hoverinfo": "skip",
+    }
+
+
+def area(x: Numbers, y: Numbers, *, color: str) -> Trace:
+    """A filled polygon."""
     return {
         "type": "scatter",
         "mode": "lines",
-        "x": [*x, *reversed(x)],
-        "y": [*high, *reversed(low)],
+        "x": list(x),
+        "y": list(y),
         "fill": "toself",
         "fillcolor": color,
         "line": {"width": 0},
         "hoverinfo": "skip",
     }
+
+
+def band(x: Numbers, low: Numbers, high: Numbers, *, color: str) -> Trace:
+    """The area between two curves over the same `x`."""
+    return area([*x, *reversed(x)], [*high, *reversed(low)], color=color)
+
+
+def vertical_line(x: float, *, color: str = "@muted") -> Trace:
+    """A dotted line from the foot of the drawing to its top, among a figure's `shapes`."""
+    style: Trace = {"color": color, "width": 1.5, "dash": "dot"}
+    return {"type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1, "line": style}
+
+
+def horizontal_line(y: float, *, color: str = "@muted") -> Trace:
+    """The same across."""
+    style: Trace = {"color": color, "width": 1.5, "dash": "dot"}
+    return {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": y, "y1": y, "line": style}
 
 
 def error_points(x: Numbers, y: Sequence[Interval], *, color: str, hover: Sequence[str]) -> Trace:
@@ -181,7 +232,7 @@ def ramp(index: int, count: int) -> str:
     return f"@ramp-{RAMP - 1 if count == 1 else round(index * (RAMP - 1) / (count - 1))}"
 
 
-def _hover(texts: Sequence[str]) -> Trace:
+def _hover(texts: Sequence[str] | str) -> Trace:
     if not texts:
         return {"hoverinfo": "skip"}
-    return {"hovertext": list(texts), "hoverinfo": "text"}
+    return {"hovertext": texts if isinstance(texts, str) else list(texts), "hoverinfo": "text"}

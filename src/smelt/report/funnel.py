@@ -55,7 +55,7 @@ def funnel_section(corpora: Mapping[str, Corpus]) -> Section | None:
     body = render("funnel", first=first, last=last, figures=figures, reasons=reasons)
     note = f"of {format_integer(first.documents_in)} documents, {format_bytes(last.bytes_out)} of text"
     stage = Stage("Corpus", format_integer(last.documents_out), note)
-    return Section("funnel", "From raw documents to a corpus", body, stage)
+    return Section("funnel", "From raw documents to a corpus", body, stage, figures)
 
 
 def funnel_figure(lines: Sequence[FunnelLine]) -> Figure:

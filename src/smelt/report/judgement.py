@@ -14,16 +14,17 @@ EXCERPT = 300
 
 def judgement_section(found: Evaluation, name: str) -> Section:
     """The evaluation of a class."""
+    figures = [_curve_figure(found), _reliability_figure(found)]
     body = render(
         "judgement",
         found=found,
         name=name,
-        figures=[_curve_figure(found), _reliability_figure(found)],
+        figures=figures,
         slices=_slice_table(found, name),
         wrongly=_sample_table(found.wrongly),
         missed=_sample_table(found.missed),
     )
-    return Section("judgement", f"Classifier: {name}", body)
+    return Section("judgement", f"Classifier: {name}", body, figures=figures)
 
 
 def _curve_figure(found: Evaluation) -> Figure:

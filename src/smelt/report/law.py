@@ -1,65 +1,87 @@
-"""The law: IsoFLOP curves with their minima, what compute should buy, and how far to believe it."""
+"""The law in three sections: what compute should buy, how far to believe it, and what a reader must be told."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
-import numpy as np
 import polars as pl
 from markupsafe import Markup
 
-from smelt.laws.findings import METHOD_NAMES, Agreement, Estimate, Findings, HeldOut, Parametric
+from smelt.laws.checklist import ITEMS, UNKNOWN
+from smelt.laws.findings import METHOD_NAMES, Agreement, Estimate, Findings, HeldOut
 from smelt.laws.law import ScalingLaw
 from smelt.laws.points import Points
 from smelt.report.allocation import allocation_figures, allocation_keys
-from smelt.report.figures import Figure, Table, axis, line, log_axis, points
+from smelt.report.clouds import exponent_cloud_figure, optimum_cloud_figures
+from smelt.report.contours import contour_figure
+from smelt.report.figures import Figure, Table
+from smelt.report.identifiability import dropping_figure, influence_figure, profile_figures
 from smelt.report.isoflop import isoflop_figure
+from smelt.report.residuals import parity_figure, residual_figures
 from smelt.report.section import Section, Stage, format_flops, format_percent, render
 from smelt.units import format_count
 
 
+def law_sections(law: ScalingLaw, runs: pl.DataFrame | None, *, plan_flops: float | None) -> list[Section]:
+    """All of a law; with `runs`, its IsoFLOP curves; with `plan_flops`, drawn as far as the plan reaches."""
+    return [
+        law_section(law, runs, plan_flops=plan_flops),
+        belief_section(law, plan_flops=plan_flops),
+        checklist_section(law.findings),
+    ]
+
+
 def law_section(law: ScalingLaw, runs: pl.DataFrame | None, *, plan_flops: float | None) -> Section:
-    """Figures of a law; with `runs`, its IsoFLOP curves; with `plan_flops`, drawn as far as the plan reaches."""
+    """What compute should buy, by each method."""
     findings = law.findings
+    first = _known([_isoflop(findings, runs) if runs is not None else None, contour_figure(law)])
+    keys, allocation = allocation_keys(law, plan_flops=plan_flops), allocation_figures(law, plan_flops=plan_flops)
     body = render(
         "law",
         findings=findings,
         followed=METHOD_NAMES[law.trusted],
-        isoflop=_isoflop(findings, runs) if runs is not None else None,
-        keys=allocation_keys(law, plan_flops=plan_flops),
-        allocation=allocation_figures(law, plan_flops=plan_flops),
-        residuals=residual_figure(findings.parametric) if findings.parametric else None,
+        figures=first,
+        keys=keys,
+        allocation=allocation,
         parameters=parameter_table(findings),
-        held_out=_held_out_facts(findings.held_out) if findings.held_out else [],
+    )
+    alone = [replace(figure, legend=keys) for figure in allocation]  # on the page they share a legend
+    return Section("law", "The scaling law", body, _stage(law), [*first, *alone])
+
+
+def belief_section(law: ScalingLaw, *, plan_flops: float | None) -> Section:
+    """How the law did on runs it had not seen, how far the runs lie from it, how sure its figures are."""
+    findings, fitted = law.findings, law.findings.parametric
+    parity = parity_figure(findings.held_out) if findings.held_out else None
+    residuals = residual_figures(law)
+    clouds = _known([*optimum_cloud_figures(law, target_flops=plan_flops), exponent_cloud_figure(law)])
+    influence = _known([influence_figure(fitted), dropping_figure(fitted)]) if fitted else []
+    profiles = profile_figures(fitted) if fitted else []
+    body = render(
+        "belief",
+        held_out=findings.held_out,
+        errors=_held_out_facts(findings.held_out) if findings.held_out else [],
         agreement=_agreement_in_words(findings.agreement) if findings.agreement else None,
+        parity=parity,
+        residuals=residuals,
+        clouds=clouds,
+        influence=influence,
+        profiles=profiles,
     )
-    return Section("law", "The scaling law", body, _stage(law))
+    figures = [*_known([parity]), *residuals, *clouds, *influence, *profiles]
+    return Section("belief", "How far to believe it", body, figures=figures)
 
 
-def residual_figure(fitted: Parametric) -> Figure:
-    """How far each run lies from the parametric form, in per cent of the loss, against its size."""
-    percent = [100 * math.expm1(found.residual) for found in fitted.residuals]
-    sizes = [found.n_params for found in fitted.residuals]
-    hover = [
-        f"{format_count(found.n_params)} parameters, {format_count(found.n_tokens)} tokens"
-        f"<br>{found.loss_nats:.4f} nats, {residual:+.2f}%"
-        for found, residual in zip(fitted.residuals, percent, strict=True)
-    ]
-    spread = float(np.sqrt(np.mean(np.square(percent))))
-    return Figure(
-        anchor="residuals",
-        title="Residuals of the parametric form",
-        summary=f"How far each run lies above (worse) or below the loss that {fitted.formula} gives it: root mean "
-        f"square {spread:.2g}%. A trend along the sizes would mean that the form is wrong.",
-        traces=[
-            line([min(sizes), max(sizes)], [0, 0], color="@muted", width=1),
-            points(sizes, percent, color="@accent", hover=hover),
-        ],
-        x=log_axis("Parameters", sizes, format_count),
-        y=axis("Loss against the form, %"),
-        height=300,
-    )
+def checklist_section(findings: Findings) -> Section:
+    """The (Mis)Fitting checklist with its answers."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for item in ITEMS:
+        if item.name in findings.checklist:
+            groups.setdefault(item.group, []).append((item.question, findings.checklist[item.name]))
+    unknown = sum(UNKNOWN in answer for answer in findings.checklist.values())
+    body = render("checklist", groups=groups, points=len(findings.checklist), unknown=unknown)
+    return Section("checklist", "What a reader should be told", body)
 
 
 def parameter_table(findings: Findings) -> Table:
@@ -71,6 +93,10 @@ def parameter_table(findings: Findings) -> Table:
     if findings.parametric:
         rows += _rows(findings.parametric.params)
     return Table(("Parameter", "Estimate and 95% interval", "Standard error"), rows)
+
+
+def _known(figures: Iterable[Figure | None]) -> Sequence[Figure]:
+    return [figure for figure in figures if figure is not None]
 
 
 def _isoflop(findings: Findings, runs: pl.DataFrame) -> Figure | None:

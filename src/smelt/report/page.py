@@ -22,8 +22,9 @@ from smelt.laws.law import Law
 from smelt.plans.plan import Plan
 from smelt.report.datasheet import datasheet_section
 from smelt.report.duplicates import duplicates_section
+from smelt.report.figures import Figure
 from smelt.report.funnel import funnel_section
-from smelt.report.law import law_section
+from smelt.report.law import law_sections
 from smelt.report.plan import plan_section
 from smelt.report.provenance import provenance_section
 from smelt.report.runs import runs_section
@@ -40,6 +41,11 @@ def render_report(artifacts: Mapping[str, Artifact], *, title: str) -> str:
     there: all corpora together, the last plan, and the law, runs and tokens that it stands on."""
     made = max((artifact.manifest.started for artifact in artifacts.values()), default="")
     return render_page(_sections(artifacts), title=title, made=made)
+
+
+def report_figures(artifacts: Mapping[str, Artifact]) -> list[Figure]:
+    """The figures of that report, in its order."""
+    return [figure for section in _sections(artifacts) for figure in section.figures]
 
 
 def render_page(sections: Sequence[Section], *, title: str, made: str) -> str:
@@ -73,7 +79,7 @@ def _sections(artifacts: Mapping[str, Artifact]) -> list[Section]:
         datasheet_section(list(corpora.values())),
         tokens_section(tokens.documents, tokens.manifest.counts) if tokens else None,
         runs_section(table.runs, table.curves) if table else None,
-        law_section(law.value, runs, plan_flops=plan_flops) if law else None,
+        *(law_sections(law.value, runs, plan_flops=plan_flops) if law else ()),
         provenance_section(artifacts) if artifacts else None,
     ]
     return [section for section in found if section is not None]

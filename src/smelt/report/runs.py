@@ -29,15 +29,16 @@ def runs_section(runs: pl.DataFrame, curves: pl.DataFrame) -> Section | None:
         number=str(len(runs)),
         note=f"{_span(runs['n_params'])} parameters, up to {format_flops(max(runs['flops'].to_list()))} FLOPs",
     )
+    figure = learning_curves(finished, curves.filter(pl.col("loss_nats").is_finite()))
     body = render(
         "runs",
         runs=len(runs),
         diverged=len(runs) - len(finished),
         budgets=runs["budget_flops"].n_unique(),
         best=best,
-        figure=learning_curves(finished, curves.filter(pl.col("loss_nats").is_finite())),
+        figure=figure,
     )
-    return Section("runs", "The runs", body, stage)
+    return Section("runs", "The runs", body, stage, [figure])
 
 
 def learning_curves(runs: pl.DataFrame, curves: pl.DataFrame) -> Figure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
@@ -10,6 +11,7 @@ from typing import Any, cast
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from smelt.report.figures import Figure
 from smelt.units import format_bytes, format_count, format_seconds
 
 LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
@@ -24,6 +26,8 @@ class Section:
     title: str
     body: Markup
     stage: Stage | None = None
+    figures: Sequence[Figure] = ()
+    """What `body` draws, in its order: for files without a browser."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ function layoutOf(figure) {
     shapes: figure.shapes,
     font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: "@muted" },
     hoverlabel: { bgcolor: "@surface", bordercolor: "@rule", font: { color: "@ink", size: 12 }, align: "left" },
-    margin: { l: 4, r: 12, t: 8, b: 4 },
+    margin: { l: 4, r: 20, t: 8, b: 4 }, // the last tick label fits on the right
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     barmode: "stack", bargap: 0.35, hovermode: "closest", showlegend: false,
     dragmode: finePointer.matches ? "zoom" : false,
