@@ -194,9 +194,9 @@ def _noise(groups: list[Points], fitted: list[Floats], *, draws: int, seed: int)
 
 
 def _sharing(groups: list[Points]) -> list[list[int]]:
-    """Which budgets judge their noise together: the small ones, or all where those have no residuals."""
+    """Which budgets judge their noise together: the small ones, or all where those have fewer residuals than a large."""
     small = [i for i, group in enumerate(groups) if len(group) < OWN_NOISE]
-    if small and all(len(groups[i]) == 3 for i in small):
+    if small and sum(len(groups[i]) - SIZES for i in small) < OWN_NOISE - SIZES:
         return [list(range(len(groups)))]
     large = [[i] for i, group in enumerate(groups) if len(group) >= OWN_NOISE]
     return [small, *large] if small else large
