@@ -1,7 +1,7 @@
 """What a ladder that chooses its own runs saves: compute to the same interval of N*, and whether it stays honest.
 
-Each repetition trains the grid of a `ladder` (four budgets three times apart, five sizes to 2.5 times either side of N*)
-on a simulated surface, and takes the width of its 95% interval of N* at a target 37 times beyond. Adaptive ladders, of
+Each repetition trains the grid of a `ladder` (four budgets three times apart, five sizes to 2.5 times either side of
+N*) on a simulated surface, and takes the width of its 95% interval of N* at a target 37 times beyond. Adaptive ladders, of
 the same range of budgets and noise of their own, go on until their interval is as narrow as that of the grid in the
 median: a grid's own would be narrow or wide by luck, and the ladder would chase it. The ratio of the FLOPs that
 they spent is the saving; how often the interval holds the true N* says what it is worth. The last figures are those of
@@ -11,19 +11,30 @@ a real ladder, on the quickstart's tokens.
 from __future__ import annotations
 
 import math
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from benchmarks.figures import Figure
 from benchmarks.surfaces import EPOCH_NOISE, SEED_NOISE, SURFACES, Surface
-from smelt.laws.adaptive import DRAWS, MINIMA, SEED, Goal, Standing, climb
+from smelt.core.local import LocalRunner
+from smelt.core.recipe import Recipe
+from smelt.core.store import Store
+from smelt.laws.adaptive import DRAWS, MINIMA, SEED, Goal, Standing, climb, standing_of
+from smelt.laws.adaptive_ladder import AdaptiveLadder
 from smelt.laws.design import Candidate
 from smelt.laws.forms import Floats
 from smelt.laws.isoflop import fit_curves, fit_minima
 from smelt.laws.points import Points
+from smelt.runs.steps import Ladder
 
+RECIPE = Path(__file__).parent.parent / "recipes" / "quickstart.toml"
+REAL_TARGET = 1e14
+"""FLOPs: the budget of the quickstart's plan."""
 BUDGETS = (1e18, 3e18, 9e18, 2.7e19)
 TARGET = 1e21
 SPAN = 2.5
@@ -63,9 +74,36 @@ class Outcome:
 
 
 def measure_design() -> Iterator[Figure]:
-    """The simulated surfaces."""
+    """The simulated surfaces, and a real ladder."""
     for setting in settings():
         yield from figures(setting)
+    with tempfile.TemporaryDirectory() as folder, Store(Path(folder), runner=LocalRunner(1)) as store:
+        yield from real_ladder(store)
+
+
+def real_ladder(store: Store) -> Iterator[Figure]:
+    """On the quickstart's tokens: its ladder, and an adaptive one to the same interval of N* at the budget of its plan.
+
+    Runs that both train are trained once; each counts what it would have cost alone.
+    """
+    grid = cast("Ladder", Recipe.load(RECIPE).steps["ladder"])
+    points = Points.from_frame(store.make(grid).runs)[0]
+    wanted = standing_of(points, REAL_TARGET)
+    if wanted.known_to is None:
+        raise RuntimeError("the quickstart's ladder has no interval of N*")
+    adaptive = AdaptiveLadder(
+        tokens=grid.tokens, flops=grid.flops, target=REAL_TARGET, until=wanted.known_to, spend=2 * wanted.flops
+    )
+    found = Points.from_frame(store.make(adaptive).runs)[0]
+    standing = standing_of(found, REAL_TARGET)
+    ratio = standing.flops / wanted.flops
+    runs = {"grid, runs": float(wanted.runs), "adaptive, runs": float(standing.runs)}
+    yield Figure("quickstart's tokens: adaptive over grid FLOPs", ratio, "x", "<= .5", runs)
+    yield Figure(
+        "  its N* at 1e14 is known to", standing.known_to or math.inf, "x", "the grid's", {"grid": wanted.known_to}
+    )
+    sizes = [math.exp(interval[2]) for ladder in (found, points) if (interval := interval_of(ladder, REAL_TARGET))]
+    yield Figure("  its N* at 1e14, FLOPs a token over 6", sizes[0], "", "the grid's", {"grid": sizes[1]})
 
 
 def settings() -> list[Setting]:
@@ -134,16 +172,16 @@ def adaptive_of(setting: Setting, goal: Goal, generator: np.random.Generator) ->
     return joined(trained), standing
 
 
-def interval_of(points: Points) -> tuple[float, float, float] | None:
+def interval_of(points: Points, target: float = TARGET) -> tuple[float, float, float] | None:
     """ln N* at the target by the parabolas: the ends of its 95% interval, and itself; None where it is not trusted."""
     usable = tuple(curve for curve in fit_curves(points, draws=DRAWS, seed=SEED) if curve.usable)
     minima = fit_minima(usable) if len(usable) >= MINIMA else None
     if minima is None or not len(minima.log_d.draws):
         return None
-    log_nd = math.log(TARGET / 6)
-    draws = log_nd - minima.log_d.draws @ [1.0, math.log(TARGET)]
+    log_nd = math.log(target / 6)
+    draws = log_nd - minima.log_d.draws @ [1.0, math.log(target)]
     low, high = (float(end) for end in np.percentile(draws, [2.5, 97.5]))
-    return low, high, log_nd - minima.log_d.at(TARGET)
+    return low, high, log_nd - minima.log_d.at(target)
 
 
 def joined(parts: Sequence[Points]) -> Points:

@@ -1,11 +1,11 @@
 """Loss as published papers say it goes with N and D: ladders simulated on them, whose best sizes are known.
 
-    Besiroglu et al. 2024, Hoffmann et al. 2022     L = E + A/N^alpha + B/D^beta, refitted and as published
-    symmetric, asymmetric                           Hoffmann's levels with alpha = beta = .31, and with .465 and .155: the
-                                                    best and the worst case of a parabola among those of the literature
-    Gadre et al. 2024                               L = E + (a M^eta + b M^-eta) C^-eta, M = D/N (RedPajama)
-    Llama 3 (Grattafiori et al. 2024)               parabolas in ln D about D* = .2994 C^.5368: just what approach 2
-                                                    assumes; level and bend are those of Besiroglu's surface
+Besiroglu et al. 2024, Hoffmann et al. 2022     L = E + A/N^alpha + B/D^beta, refitted and as published
+symmetric, asymmetric                           Hoffmann's levels with alpha = beta = .31, and with .465 and .155: the
+                                                best and the worst case of a parabola among those of the literature
+Gadre et al. 2024                               L = E + (a M^eta + b M^-eta) C^-eta, M = D/N (RedPajama)
+Llama 3 (Grattafiori et al. 2024)               parabolas in ln D about D* = .2994 C^.5368: just what approach 2
+                                                assumes; level and bend are those of Besiroglu's surface
 """
 
 from __future__ import annotations

@@ -6,17 +6,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from planted_runs import BUDGETS, EXPONENT, best_size, ladder
+from planted_runs import BUDGETS, EXPONENT, best_size, ladder, parabolic
 from smelt.laws.forms import Floats
 from smelt.laws.isoflop import Minima, fit_curves, fit_minima
 from smelt.laws.points import Points
-
-
-def parabolic(n_params: Floats, n_tokens: Floats) -> Floats:
-    """A surface whose IsoFLOP curves are parabolas about `best_size`."""
-    product = n_params * n_tokens
-    best = best_size(1.0) * (6 * product) ** EXPONENT
-    return 8 * (product / 1e10) ** -0.07 + 0.1 * np.log(n_params / best) ** 2
 
 
 def minima_of(runs: pl.DataFrame, *, draws: int = 300, seed: int = 0) -> Minima:

@@ -80,9 +80,7 @@ class AdaptiveLadder(Step[RunTable]):
     @property
     def goal(self) -> Goal:
         """When it ends."""
-        return Goal(
-            target_flops=self.target, until=self.until, spend=self.spend, batch=self.batch, span=self.span
-        )
+        return Goal(target_flops=self.target, until=self.until, spend=self.spend, batch=self.batch, span=self.span)
 
     def seed_shapes(self, vocab: int) -> list[Shape]:
         """Three sizes at each of the cheapest budgets, the dearest first."""
@@ -100,9 +98,7 @@ class AdaptiveLadder(Step[RunTable]):
         return [
             Shape.of(config, budget)
             for budget in sorted(set(self.flops))
-            for config in shapes_about(
-                self.family, self._expected_optimum(vocab, budget), reach=REACH * self.span
-            )
+            for config in shapes_about(self.family, self._expected_optimum(vocab, budget), reach=REACH * self.span)
         ]
 
     def make(self, work: Work) -> Counts:

@@ -194,7 +194,7 @@ def _noise(groups: list[Points], fitted: list[Floats], *, draws: int, seed: int)
 
 
 def _sharing(groups: list[Points]) -> list[list[int]]:
-    """Which budgets judge their noise together: the small ones, or all where those have fewer residuals than a large."""
+    """Which budgets judge their noise together: the small ones, or all where those have too few residuals."""
     small = [i for i, group in enumerate(groups) if len(group) < OWN_NOISE]
     if small and sum(len(groups[i]) - SIZES for i in small) < OWN_NOISE - SIZES:
         return [list(range(len(groups)))]
