@@ -19,11 +19,11 @@ import polars as pl
 from smelt.laws.forms import Floats
 from smelt.laws.points import Points
 
-SEED_NOISE = 0.013
-"""Nats between seeds of one size (ladders of 2e10 to 5e11 FLOPs, 2026-11)."""
-EPOCH_NOISE = 0.0035
-"""Nats: the robust standard deviation (1.48 times the median absolute one) of the residuals of Besiroglu et al.'s fit to
-Epoch's 240 points; the test that checks it is tests/laws/test_design.py."""
+NOISE = 0.0125
+"""Nats: the robust standard deviation of what Epoch's 240 points of Hoffmann et al.'s runs leave of Besiroglu et al.'s
+fit; and of one size trained with several seeds, .013, on ladders of 2e10 to 5e11 FLOPs (2026-11)."""
+QUIET_NOISE = 0.0035
+"""Nats: a quarter of it, as large runs of one recipe may have (assumption)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,8 @@ def test_the_valley_of_parabolas_is_found_without_error() -> None:
     for budget in BUDGETS:
         assert valley.log_n_opt(budget) == pytest.approx(math.log(best_size(budget)), abs=1e-6)
     assert valley.bend == pytest.approx(0.1)
-    assert valley.noise_sd == pytest.approx(0, abs=1e-9)
+    assert list(valley.noise_sd) == list(BUDGETS)
+    assert max(valley.noise_sd.values()) == pytest.approx(0, abs=1e-9)
 
 
 def test_runs_that_bend_downwards_have_no_valley() -> None:

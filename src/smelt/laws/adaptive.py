@@ -31,8 +31,8 @@ C = TypeVar("C", bound=Candidate)
 MINIMA = 3
 """Usable minima from which a line is trusted (derive.py)."""
 LEAST_DEGREES = 12
-"""Residual degrees of freedom before an interval is believed. With 8, those of a grid of four budgets of five sizes, the
-intervals of 100 simulated ladders held N* 90 times; with 12, 94 times, for a median of as many FLOPs (2026-11)."""
+"""Residual degrees of freedom before an interval is believed. With 8, those of a grid of four budgets of five sizes,
+the intervals of 100 simulated ladders held N* 90 times; with 12, 94 times, at as many FLOPs in the median."""
 DRAWS, SEED = 1000, 0
 """Those of the law's intervals by default, so that the ladder ends on what the law will print."""
 
@@ -109,7 +109,7 @@ def standing_of(points: Points, target_flops: float) -> Standing:
 
 
 def known_to(curves: Iterable[Curve], target_flops: float) -> float | None:
-    """The factor either way of the 95% interval of N*; None without three usable minima or without noise to judge by."""
+    """The factor either way of the 95% interval of N*; None without three usable minima or noise to judge by."""
     usable = tuple(curve for curve in curves if curve.usable)
     minima = fit_minima(usable) if len(usable) >= MINIMA else None
     if minima is None or not len(minima.log_d.draws):

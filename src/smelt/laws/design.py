@@ -177,9 +177,8 @@ class LineDesign:
         if len(known) < 2:
             return math.inf
         weights = line_weights(np.log(list(known)), self.log_target)
-        vertices = np.array([vertex_variance(np.array(u)) for u in known.values()])
-        scale = self.valley.noise_sd / (2 * self.valley.bend)
-        return scale * math.sqrt(float(weights**2 @ vertices))
+        vertices = [self.valley.noise_at(budget) ** 2 * vertex_variance(np.array(u)) for budget, u in known.items()]
+        return math.sqrt(float(weights**2 @ vertices)) / (2 * self.valley.bend)
 
     def moves(self, candidates: Sequence[Candidate]) -> list[tuple[Candidate, ...]]:
         """A size within the span; at a budget without a parabola, the least, middle and largest that it lacks."""
@@ -269,7 +268,7 @@ def line_weights(log_flops: Floats, log_target: float) -> Floats:
 def vertex_variance(u: Floats) -> float:
     """Variance of a parabola's vertex in units of (noise / 2k)^2, for runs at u = ln N - ln N*.
 
-    Runs of one and the same size share `REPEAT_SHARE` of their noise, so that m of them weigh as m / (1 + share (m - 1)).
+    Runs of one and the same size share `REPEAT_SHARE` of their noise: m of them weigh as m / (1 + share (m - 1)).
     """
     _, group, counts = np.unique(u, return_inverse=True, return_counts=True)
     weights = 1 / (1 + REPEAT_SHARE * (counts[group] - 1))
