@@ -20,7 +20,10 @@ from smelt.laws.valley import Valley, fit_valley
 
 TARGET = 1e14
 VALLEY = Valley(
-    intercept=math.log(best_size(1.0)), slope=math.log(best_size(math.e) / best_size(1.0)), bend=0.1, noise_sd=0.01
+    intercept=math.log(best_size(1.0)),
+    slope=math.log(best_size(math.e) / best_size(1.0)),
+    bend=0.1,
+    noise_sd={2e10: 0.01},
 )
 
 
