@@ -1,11 +1,10 @@
 """What a ladder that chooses its own runs saves: compute to the same interval of N*, and whether it stays honest.
 
-Each repetition trains the grid of a `ladder` (four budgets three times apart, five sizes to 2.5 times either side of
-N*) on a simulated surface, and takes the width of its 95% interval of N* at a target 37 times beyond. Adaptive ladders, of
-the same range of budgets and noise of their own, go on until their interval is as narrow as that of the grid in the
-median: a grid's own would be narrow or wide by luck, and the ladder would chase it. The ratio of the FLOPs that
-they spent is the saving; how often the interval holds the true N* says what it is worth. The last figures are those of
-a real ladder, on the quickstart's tokens.
+The grid of a `ladder` (four budgets three times apart, five sizes to 2.5 times either side of N*) is trained over and
+over on a simulated surface, for the width of its 95% interval of N* at a target 37 times beyond. Adaptive ladders, of
+the same budgets and noise of their own, go on until their interval is as narrow as the grid's is in the median: any one
+grid's would be narrow or wide by luck. The ratio of the FLOPs spent is the saving; how often the interval holds the
+true N* says what it is worth. The last figures are those of a real ladder, on the quickstart's tokens.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import polars as pl
 import pytest
 from benchmarks.surfaces import SURFACES, Surface
 
@@ -56,6 +57,16 @@ def test_runs_that_bend_downwards_have_no_valley() -> None:
     assert fit_valley(points) is None
     with pytest.raises(InputError, match="no minimum in common"):
         next_runs(points, TARGET, 1)
+
+
+def test_a_noisy_budget_is_told_from_quiet_ones_but_not_on_one_residual() -> None:
+    noisy, quiet = ladder(BUDGETS[:1], sizes=15, noise=0.01, loss=parabolic), ladder(BUDGETS[1:], sizes=4, noise=0.001)
+    valley = fit_valley(Points.from_frame(pl.concat([noisy, quiet]))[0])
+    assert valley is not None
+    cheapest, *others = valley.noise_sd.values()
+    assert cheapest > 1.2 * max(others)
+    assert min(others) > cheapest / 4  # their own noise is a tenth or less, by one degree of freedom each
+    assert valley.noise_at(1e13) == valley.noise_sd[BUDGETS[-1]]
 
 
 def test_the_weights_are_those_of_a_least_squares_line() -> None:

@@ -382,7 +382,7 @@ def _cost(runs: Iterable[Candidate]) -> float:
 
 
 def _known_to(run: ProposedRun) -> str:
-    before, after = (f"x{math.exp(1.96 * sd):.3g}" if sd is not None else "?" for sd in (run.sd_before, run.sd_after))
+    before, after = (f"x{math.exp(1.96 * sd):.3f}" if sd is not None else "?" for sd in (run.sd_before, run.sd_after))
     return f"{before} -> {after}"
 
 
