@@ -110,7 +110,7 @@ class AdaptiveLadder(Step[RunTable]):
         )
         if not standing.is_narrow(self.goal):
             work.events.emit("warning", message=f"ends without its goal: {standing.in_words(self.goal)}")
-        known: Counts = {} if standing.known_to is None else {"known_to": standing.known_to}
+        known: Counts = {} if standing.known_to is None else {"n_opt_factor": standing.known_to}
         return {**write_run_table(work, trained.runs, trained.budgets), **known}
 
     def estimate(self, sizes: Sizes) -> Estimate:
