@@ -76,8 +76,8 @@ def test_the_weights_are_those_of_a_least_squares_line() -> None:
 
 
 def test_a_second_seed_is_worth_less_than_another_size_nearby() -> None:
-    three = np.array([-0.9, 0.0, 0.9])
-    assert vertex_variance(np.append(three, 0.85)) < vertex_variance(np.append(three, 0.9)) < vertex_variance(three)
+    three = (-0.9, 0.0, 0.9)
+    assert vertex_variance((*three, 0.85)) < vertex_variance((*three, 0.9)) < vertex_variance(three)
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])

@@ -24,6 +24,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Protocol, Self
 
 import numpy as np
@@ -177,7 +178,7 @@ class LineDesign:
         if len(known) < 2:
             return math.inf
         weights = line_weights(np.log(list(known)), self.log_target)
-        vertices = [self.valley.noise_at(budget) ** 2 * vertex_variance(np.array(u)) for budget, u in known.items()]
+        vertices = [self.valley.noise_at(budget) ** 2 * vertex_variance(u) for budget, u in known.items()]
         return math.sqrt(float(weights**2 @ vertices)) / (2 * self.valley.bend)
 
     def moves(self, candidates: Sequence[Candidate]) -> list[tuple[Candidate, ...]]:
@@ -265,14 +266,15 @@ def line_weights(log_flops: Floats, log_target: float) -> Floats:
     return 1 / len(log_flops) + (log_target - log_flops.mean()) * apart / (apart @ apart)
 
 
-def vertex_variance(u: Floats) -> float:
+@lru_cache(maxsize=4096)  # a design differs from the one before it at one budget
+def vertex_variance(u: tuple[float, ...]) -> float:
     """Variance of a parabola's vertex in units of (noise / 2k)^2, for runs at u = ln N - ln N*.
 
     Runs of one and the same size share `REPEAT_SHARE` of their noise: m of them weigh as m / (1 + share (m - 1)).
     """
     _, group, counts = np.unique(u, return_inverse=True, return_counts=True)
     weights = 1 / (1 + REPEAT_SHARE * (counts[group] - 1))
-    basis = np.vander(u, SIZES, increasing=True)
+    basis = np.vander(np.array(u), SIZES, increasing=True)
     return float(np.linalg.pinv(basis.T @ (weights[:, None] * basis))[1, 1])
 
 
