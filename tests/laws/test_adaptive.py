@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from benchmarks.design import BUDGETS, SPAN, TARGET, Setting, adaptive_of, at, grid_of, interval_of
 from benchmarks.surfaces import SURFACES
+from pydantic import ValidationError
 
 from smelt.core.artifact import Artifact
 from smelt.core.events import read_events
@@ -159,6 +160,15 @@ def test_its_runs_are_those_that_a_ladder_would_train() -> None:
     seed = [shape for shape in adaptive.seed_shapes(64) if shape.budget_flops == 8e8]
     steps = {ladder.train_step(rung).fingerprint for rung in ladder.rungs(64)}
     assert {adaptive.train_step(shape, 0).fingerprint for shape in seed} <= steps
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"spend": 4e9}, "the first 9 runs alone cost 4.2e.09"), ({"flops": (2e8, 2e8, 4e8)}, "3 different budgets")],
+)
+def test_a_ladder_that_cannot_start_is_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        some_ladder(**changes)
 
 
 def test_an_estimate_says_the_most_it_can_cost() -> None:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 from annotated_types import Ge, Gt, MinLen
+from pydantic import model_validator
 
 from smelt.core.artifact import Artifact, Counts
 from smelt.core.step import Estimate, Sizes, Step
 from smelt.core.work import Work
 from smelt.laws.adaptive import MINIMA, Goal, Standing, climb
 from smelt.laws.design import Candidate
+from smelt.laws.isoflop import SIZES
 from smelt.laws.points import Points
 from smelt.models.config import ModelConfig
-from smelt.models.flops import flops_per_token, n_params, n_weights
+from smelt.models.flops import flops_per_token, n_params
 from smelt.models.sizes import Family
 from smelt.runs.hparams import Hparams
-from smelt.runs.ladder import affordable_tokens, expected_optimum, expected_seconds, shapes_about
+from smelt.runs.ladder import Spread, affordable_tokens, expected_optimum, expected_seconds, shapes_about
+from smelt.runs.ladder import sizes as ladder_sizes
 from smelt.runs.run import Run, RunTable
 from smelt.runs.steps import Ladder, Train, run_rows, train_seconds, vocab_of, write_run_table
 from smelt.tokens.tokens import Tokens
@@ -60,8 +62,8 @@ class AdaptiveLadder(Step[RunTable]):
     target: Annotated[Count, Gt(0)]
     """The budget, in FLOPs, whose N* is wanted."""
     until: Annotated[float, Gt(1)] = 1.25
-    """The factor either way within which N* at the target is to be known, at 95%. Another 25% in N* costs a
-    compute-optimal model about .1% of its loss (Hoffmann et al. 2022's surface at 1e21 FLOPs)."""
+    """The factor either way within which N* at the target is to be known, at 95%. A model 25% too
+    small or too large loses .07% (Hoffmann et al. 2022's surface, and Besiroglu et al. 2024's, at 1e21 FLOPs)."""
     spend: Annotated[Count, Gt(0)]
     """FLOPs in all, at most."""
     batch: Annotated[int, Ge(1)] = 4
@@ -84,14 +86,12 @@ class AdaptiveLadder(Step[RunTable]):
 
     def seed_shapes(self, vocab: int) -> list[Shape]:
         """Three sizes at each of the cheapest budgets, the dearest first."""
-        chosen: list[Shape] = []
-        for budget in sorted(set(self.flops))[:MINIMA][::-1]:
-            centre = self._expected_optimum(vocab, budget)
-            shapes = shapes_about(self.family, centre, reach=2 * self.span)
-            for target in (n_weights(centre) / self.span, n_weights(centre), n_weights(centre) * self.span):
-                nearest = min(shapes, key=lambda shape: abs(math.log(n_weights(shape) / target)))
-                chosen.append(Shape.of(nearest, budget))
-        return list(dict.fromkeys(chosen))
+        spread = Spread(sizes=SIZES, span=self.span, tokens_per_param=self.tokens_per_param)
+        return [
+            Shape.of(config, budget)
+            for budget in self._cheapest[::-1]
+            for config in ladder_sizes(self.family, spread, vocab=vocab, budget=budget)
+        ]
 
     def candidates(self, vocab: int) -> list[Shape]:
         """All runs that it may train, each any number of times: with a seed of its own each."""
@@ -137,6 +137,19 @@ class AdaptiveLadder(Step[RunTable]):
             seed=seed,
             held_out_tokens=self.held_out_tokens,
         )
+
+    @property
+    def _cheapest(self) -> list[float]:
+        """The budgets to start with, ascending."""
+        return sorted(set(self.flops))[:MINIMA]
+
+    @model_validator(mode="after")
+    def _affords_its_first_runs(self) -> Self:
+        if len(self._cheapest) < MINIMA:
+            raise ValueError(f"flops: a line needs {MINIMA} different budgets")
+        if (first := SIZES * sum(self._cheapest)) > self.spend:
+            raise ValueError(f"spend: the first {SIZES * MINIMA} runs alone cost {first:.3g} FLOPs")
+        return self
 
     def _expected_optimum(self, vocab: int, budget: float) -> ModelConfig:
         return expected_optimum(self.family, vocab=vocab, budget=budget, tokens_per_param=self.tokens_per_param)
