@@ -3,7 +3,9 @@
 Besiroglu et al. 2024, Hoffmann et al. 2022     L = E + A/N^alpha + B/D^beta, refitted and as published
 symmetric, asymmetric                           Hoffmann's levels with alpha = beta = .31, and with .465 and .155: the
                                                 best and the worst case of a parabola among those of the literature
-Gadre et al. 2024                               L = E + (a M^eta + b M^-eta) C^-eta, M = D/N (RedPajama)
+Gadre et al. 2024                               L = E + (a M^eta + b M^-eta) C^-eta, M = D/N; constants not
+                                                    checked against the paper (within 7% of the loss on C4 of its
+                                                    RedPajama runs, in the mean)
 Llama 3 (Grattafiori et al. 2024)               parabolas in ln D about D* = .2994 C^.5368: just what approach 2
                                                 assumes; level and bend are those of Besiroglu's surface
 """
