@@ -23,11 +23,11 @@ from benchmarks.surfaces import NOISE, QUIET_NOISE, SURFACES, Surface
 from smelt.core.local import LocalRunner
 from smelt.core.recipe import Recipe
 from smelt.core.store import Store
-from smelt.laws.adaptive import DRAWS, MINIMA, SEED, Goal, Standing, climb, standing_of
+from smelt.laws.adaptive import DRAWS, MINIMA, SEED, Goal, Standing, climb, standing_of, trusted_minima
 from smelt.laws.adaptive_ladder import AdaptiveLadder
 from smelt.laws.design import Candidate
 from smelt.laws.forms import Floats
-from smelt.laws.isoflop import fit_curves, fit_minima
+from smelt.laws.isoflop import fit_curves
 from smelt.laws.points import Points
 from smelt.runs.steps import Ladder
 
@@ -172,9 +172,8 @@ def adaptive_of(setting: Setting, goal: Goal, generator: np.random.Generator) ->
 
 def interval_of(points: Points, target: float = TARGET) -> tuple[float, float, float] | None:
     """ln N* at the target by the parabolas: the ends of its 95% interval, and itself; None where it is not trusted."""
-    usable = tuple(curve for curve in fit_curves(points, draws=DRAWS, seed=SEED) if curve.usable)
-    minima = fit_minima(usable) if len(usable) >= MINIMA else None
-    if minima is None or not len(minima.log_d.draws):
+    minima = trusted_minima(fit_curves(points, draws=DRAWS, seed=SEED))
+    if minima is None:
         return None
     log_nd = math.log(target / 6)
     draws = log_nd - minima.log_d.draws @ [1.0, math.log(target)]

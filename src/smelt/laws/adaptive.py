@@ -22,7 +22,7 @@ from typing import TypeVar
 import numpy as np
 
 from smelt.laws.design import Candidate, next_runs
-from smelt.laws.isoflop import SIZES, Curve, fit_curves, fit_minima
+from smelt.laws.isoflop import SIZES, Curve, Minima, fit_curves, fit_minima
 from smelt.laws.points import Points
 from smelt.laws.valley import fit_valley
 
@@ -110,12 +110,18 @@ def standing_of(points: Points, target_flops: float) -> Standing:
 
 def known_to(curves: Iterable[Curve], target_flops: float) -> float | None:
     """The factor either way of the 95% interval of N*; None without three usable minima or noise to judge by."""
-    usable = tuple(curve for curve in curves if curve.usable)
-    minima = fit_minima(usable) if len(usable) >= MINIMA else None
-    if minima is None or not len(minima.log_d.draws):
+    minima = trusted_minima(curves)
+    if minima is None:
         return None
     low, high = np.percentile(minima.log_d.draws @ [1.0, math.log(target_flops)], [2.5, 97.5])
     return float(np.exp((high - low) / 2))
+
+
+def trusted_minima(curves: Iterable[Curve]) -> Minima | None:
+    """The lines through the usable minima; None with fewer than three, or without draws."""
+    usable = tuple(curve for curve in curves if curve.usable)
+    minima = fit_minima(usable) if len(usable) >= MINIMA else None
+    return minima if minima is not None and len(minima.log_d.draws) else None
 
 
 def next_batch(points: Points, candidates: Sequence[C], goal: Goal) -> list[C]:
