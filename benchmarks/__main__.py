@@ -16,6 +16,7 @@ import psutil
 
 from benchmarks.corpus import measure_corpus
 from benchmarks.decontamination import measure_decontamination
+from benchmarks.design import measure_design
 from benchmarks.duplicates import measure_duplicates
 from benchmarks.extraction import measure_extraction
 from benchmarks.figures import Figure
@@ -51,8 +52,9 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "law-forms": measure_law_forms,
     "scale": measure_scale,
     "heldout": measure_heldout,
+    "design": measure_design,
 }
-LONG = ("fuzz", "scale")
+LONG = ("fuzz", "scale", "design")
 """Take the better part of an hour, so that they run only when they are named."""
 
 

@@ -41,6 +41,13 @@ def best_size(flops: float) -> float:
     return (ALPHA * A / (BETA * B)) ** (1 / (ALPHA + BETA)) * (flops / 6) ** EXPONENT
 
 
+def parabolic(n_params: Floats, n_tokens: Floats) -> Floats:
+    """A surface whose IsoFLOP curves are parabolas about `best_size`."""
+    product = n_params * n_tokens
+    best = best_size(1.0) * (6 * product) ** EXPONENT
+    return 8 * (product / 1e10) ** -0.07 + 0.1 * np.log(n_params / best) ** 2
+
+
 def ladder(
     budgets: Sequence[float] = BUDGETS,
     *,

@@ -9,20 +9,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from planted_runs import BUDGETS, EXPONENT, QUICK, best_size, ladder
+from planted_runs import BUDGETS, EXPONENT, QUICK, best_size, ladder, parabolic
 from smelt.laws.akima import fit_interpolants
 from smelt.laws.derive import derive_law
 from smelt.laws.forms import FORMS, Floats
 from smelt.laws.isoflop import asymmetry, bias, chosen_degree, fit_curves
 from smelt.laws.minima import Curve, Minima, fit_minima
 from smelt.laws.points import Points
-
-
-def parabolic(n_params: Floats, n_tokens: Floats) -> Floats:
-    """A surface whose IsoFLOP curves are parabolas about `best_size`."""
-    product = n_params * n_tokens
-    best = best_size(1.0) * (6 * product) ** EXPONENT
-    return 8 * (product / 1e10) ** -0.07 + 0.1 * np.log(n_params / best) ** 2
 
 
 def minima_of(runs: pl.DataFrame, *, draws: int = 300, seed: int = 0) -> Minima:
@@ -86,6 +79,13 @@ def test_three_sizes_a_budget_leave_no_interval() -> None:
     minima = minima_of(ladder(sizes=3, noise=0.001))
     assert minima.log_d.draws.shape == (0, 2)
     assert minima.log_d.excess is None
+
+
+def test_budgets_of_few_runs_do_not_judge_their_noise_by_a_residual_or_two() -> None:
+    """Beside a budget of twelve runs, two of four: with two degrees of freedom, one is quiet by luck."""
+    many, few = ladder(BUDGETS[:1], sizes=12, noise=0.01), ladder(BUDGETS[1:3], sizes=4, noise=0)
+    curves = fit_curves(Points.from_frame(pl.concat([many, few]))[0], draws=300, seed=0)
+    assert min(float(np.std(curve.draws[:, 0])) for curve in curves) > 0.005
 
 
 def test_draws_are_repeated_to_the_bit_by_their_seed() -> None:

@@ -90,7 +90,7 @@ class Follower:
                 )
             case "done":
                 self._finish(artifact, event)
-            case "warning":
+            case "warning" | "note":
                 self._progress.console.print(f"{artifact}: {event.get('message')}", markup=False, highlight=False)
             case _:
                 pass  # other events are for other readers: curves of a run, for one

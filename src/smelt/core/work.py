@@ -172,9 +172,14 @@ class Work:
             self.events.emit("item", label=label, number=task.record.stem, **cost_of, **amounts)
         return [cast("R", read_record(task.record).result) for task in tasks]
 
-    def make(self, steps: Sequence[Step[A]], *, cost: Callable[[Step[A]], float] | None = None) -> list[A]:
-        """Makes several artifacts side by side, each with a fingerprint, a lock and a manifest of its own."""
-        self.map(self._store.maker(), steps, label="make", cost=cost)
+    def make(
+        self, steps: Sequence[Step[A]], *, label: str = "make", cost: Callable[[Step[A]], float] | None = None
+    ) -> list[A]:
+        """Makes several artifacts side by side, each with a fingerprint, a lock and a manifest of its own.
+
+        A step that makes some, and then others chosen by these, gives each batch a `label` of its own.
+        """
+        self.map(self._store.maker(), steps, label=label, cost=cost)
         artifacts = [self._store.open(step) for step in steps]
         self.made.extend(artifact.ref for artifact in artifacts)
         return artifacts

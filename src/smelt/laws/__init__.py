@@ -9,4 +9,6 @@ fit       a form's parameters and bootstrap; bfgs its engine      objective  wha
 derive    all methods on one table of runs                 validate  held-out error, the methods side by side
 doubts    what not to believe, in words                     findings  law.json
 law       the law as a value: predict, optimum
+valley    the working model of a ladder, by which              design  the next runs: those that tell most
+adaptive  rounds of them until N* is known                  adaptive_ladder  the step that trains them
 """

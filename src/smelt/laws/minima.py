@@ -188,9 +188,9 @@ def noise(budgets: Sequence[Residuals], *, draws: int, seed: int) -> Iterator[tu
 
 
 def _sharing(budgets: Sequence[Residuals]) -> list[list[int]]:
-    """Which budgets judge their noise together: the small ones, or all where those have no residuals."""
+    """Which budgets judge their noise together: the small ones, or all where those have too few residuals."""
     small = [i for i, found in enumerate(budgets) if found.n_runs < OWN_NOISE]
-    if small and not any(budgets[i].degrees for i in small):
+    if small and sum(budgets[i].degrees for i in small) < OWN_NOISE - SIZES:
         return [list(range(len(budgets)))]
     large = [[i] for i, found in enumerate(budgets) if found.n_runs >= OWN_NOISE]
     return [small, *large] if small else large

@@ -60,9 +60,7 @@ def rungs(family: Family, spread: Spread, *, vocab: int, budgets: Sequence[float
 def sizes(family: Family, spread: Spread, *, vocab: int, budget: float) -> list[ModelConfig]:
     """The shapes for a budget, ascending: distinct widths of one depth around `expected_optimum`."""
     centre = expected_optimum(family, vocab=vocab, budget=budget, tokens_per_param=spread.tokens_per_param)
-    at_depth = (family.shape(vocab=vocab, d_model=width, n_layers=centre.n_layers) for width in widths())
-    most = 2 * spread.span * n_weights(centre)
-    candidates = list(takewhile(lambda shape: n_weights(shape) <= most, at_depth))
+    candidates = shapes_about(family, centre, reach=2 * spread.span)
     if len(candidates) < spread.sizes:
         raise InputError(
             where="ladder",
@@ -75,6 +73,13 @@ def sizes(family: Family, spread: Spread, *, vocab: int, budget: float) -> list[
         free = [shape for shape in candidates if shape not in chosen]
         chosen.append(min(free, key=lambda shape: abs(math.log(n_weights(shape) / target))))
     return sorted(chosen, key=lambda shape: shape.d_model)
+
+
+def shapes_about(family: Family, centre: ModelConfig, *, reach: float) -> list[ModelConfig]:
+    """All shapes of the depth of `centre`, ascending, up to `reach` times its weights."""
+    at_depth = (family.shape(vocab=centre.vocab, d_model=width, n_layers=centre.n_layers) for width in widths())
+    most = reach * n_weights(centre)
+    return list(takewhile(lambda shape: n_weights(shape) <= most, at_depth))
 
 
 def expected_optimum(family: Family, *, vocab: int, budget: float, tokens_per_param: float) -> ModelConfig:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar, cast
 
 import polars as pl
@@ -89,7 +89,7 @@ class Train(Step[Run]):
 
     def estimate(self, sizes: Sizes) -> Estimate:
         """Time goes with FLOPs, and for small models with tokens."""
-        config = self.config(_vocab(sizes, self.tokens))
+        config = self.config(vocab_of(sizes, self.tokens))
         counts: Counts = {"n_tokens": self.n_tokens, "flops": flops_per_token(config) * self.n_tokens}
         return Estimate(core_seconds=expected_seconds(config, self.n_tokens), counts=counts)
 
@@ -144,29 +144,41 @@ class Ladder(Step[RunTable]):
         """Makes the runs; writes runs.parquet and curves.parquet."""
         vocab = work.open(self.tokens).vocab
         ladder = self.rungs(vocab)
-        runs = work.make([self.train_step(rung) for rung in ladder], cost=lambda step: _seconds(step, vocab))
-        names = [run.folder.name for run in runs]
-        rows = [
-            table_row(name, run.record, budget_flops=rung.budget_flops)
-            for name, run, rung in zip(names, runs, ladder, strict=True)
-        ]
-        curves = [
-            run.curve.select(pl.lit(name).alias("run"), *CURVE_COLUMNS) for name, run in zip(names, runs, strict=True)
-        ]
-        table = pl.DataFrame(rows, schema=TABLE)
-        _write_frame(work, RUNS, table)
-        _write_frame(work, CURVES, pl.concat(curves))
-        return {"runs": len(runs), "budgets": len(set(self.flops)), "flops": float(table["flops"].sum())}
+        runs = work.make([self.train_step(rung) for rung in ladder], cost=lambda step: train_seconds(step, vocab))
+        return write_run_table(work, runs, [rung.budget_flops for rung in ladder])
 
     def estimate(self, sizes: Sizes) -> Estimate:
         """The runs that are left to train."""
-        ladder = self.rungs(_vocab(sizes, self.tokens))
+        ladder = self.rungs(vocab_of(sizes, self.tokens))
         todo = [rung for rung in ladder if not sizes.is_made(self.train_step(rung))]
         return Estimate(
             core_seconds=sum(expected_seconds(rung.config, rung.n_tokens) for rung in todo),
             counts={"runs": len(ladder), "budgets": len(set(self.flops))},
             note=f"{len(ladder)} runs, {len(todo)} to train",
         )
+
+
+def run_rows(runs: Sequence[Run], budgets: Sequence[float]) -> pl.DataFrame:
+    """The columns of `TABLE`, one row a run, each with the budget it was meant for."""
+    rows = [
+        table_row(run.folder.name, run.record, budget_flops=budget) for run, budget in zip(runs, budgets, strict=True)
+    ]
+    return pl.DataFrame(rows, schema=TABLE)
+
+
+def write_run_table(work: Work, runs: Sequence[Run], budgets: Sequence[float]) -> Counts:
+    """Writes runs.parquet and curves.parquet; gives the counts of a ladder."""
+    table = run_rows(runs, budgets)
+    curves = [run.curve.select(pl.lit(run.folder.name).alias("run"), *CURVE_COLUMNS) for run in runs]
+    _write_frame(work, RUNS, table)
+    _write_frame(work, CURVES, pl.concat(curves))
+    return {"runs": len(runs), "budgets": len(set(budgets)), "flops": float(table["flops"].sum())}
+
+
+def train_seconds(step: Step[Run], vocab: int) -> float:
+    """What a `Train` step will take on one core: the order in which runs are started."""
+    train = cast("Train", step)
+    return expected_seconds(train.config(vocab), train.n_tokens)
 
 
 def _watch(events: Events, name: str, *, n_tokens: float) -> Callable[[Point], None]:
@@ -201,10 +213,6 @@ def _write_frame(work: Work, name: str, frame: pl.DataFrame) -> None:
         frame.write_parquet(path)
 
 
-def _vocab(sizes: Sizes, tokens: Step[Tokens]) -> int:
+def vocab_of(sizes: Sizes, tokens: Step[Tokens]) -> int:
+    """The vocabulary of tokens, made or to be made."""
     return int(sizes.number(tokens, "vocab")) or DEFAULT_VOCAB
-
-
-def _seconds(step: Step[Run], vocab: int) -> float:
-    train = cast("Train", step)
-    return expected_seconds(train.config(vocab), train.n_tokens)
