@@ -53,7 +53,8 @@ class Optimum:
     flops: float
     n_params: Interval
     n_tokens: Interval
-    loss_nats: Interval
+    loss_nats: Interval | None
+    """None for a line of optima whose losses nobody published."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,17 +131,18 @@ class ScalingLaw:
     def _isoflop_optimum(self, flops: float) -> Optimum | None:
         """By the lines through the minima."""
         isoflop = self.findings.isoflop
-        if isoflop is None or isoflop.d_opt is None or isoflop.loss_opt is None:
+        if isoflop is None or isoflop.d_opt is None:
             return None
         lines, log_flops = self._columns(LINE_COLUMNS), math.log(flops)
         log_d = isoflop.d_opt.intercept + isoflop.d_opt.slope.value * log_flops
-        log_loss = isoflop.loss_opt.intercept + isoflop.loss_opt.slope.value * log_flops
+        line, log_loss_draws = isoflop.loss_opt, lines[:, 2] + lines[:, 3] * log_flops
+        log_loss = None if line is None else line.intercept + line.slope.value * log_flops
         return Optimum(
             method="isoflop",
             flops=flops,
             n_params=self._n_params(flops, log_d, lines[:, 0] + lines[:, 1] * log_flops),
             n_tokens=Interval.of_log(log_d, lines[:, 0] + lines[:, 1] * log_flops),
-            loss_nats=Interval.of_log(log_loss, lines[:, 2] + lines[:, 3] * log_flops),
+            loss_nats=None if log_loss is None else Interval.of_log(log_loss, log_loss_draws),
         )
 
     def _parametric_optimum(self, flops: float) -> Optimum | None:
