@@ -107,5 +107,5 @@ def _strangeness(shape: ModelConfig, target: float) -> float:
     share = min(1.0, max(0.0, math.log(shape.d_model / 768) / math.log(4096 / 768)))
     usual = 64 * 2**share
     unusual = abs(math.log(shape.d_model / shape.n_layers / usual))
-    ungrouped = 0.05 * (shape.d_model >= GROUPED and shape.n_heads % KV_HEADS != 0)
+    ungrouped = 0.5 * (shape.d_model >= GROUPED and shape.n_heads % KV_HEADS != 0)
     return 3 * abs(math.log(n_params(shape) / target)) + unusual + ungrouped
