@@ -24,6 +24,7 @@ from benchmarks.language import measure_language
 from benchmarks.metadata import measure_metadata
 from benchmarks.mixing import measure_mixing
 from benchmarks.parity import measure_parity
+from benchmarks.plans import measure_plans
 from benchmarks.quickstart import measure_quickstart
 from benchmarks.scale import measure_scale
 from benchmarks.scoring import measure_scoring
@@ -44,6 +45,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "language": measure_language,
     "scoring": measure_scoring,
     "metadata": measure_metadata,
+    "plans": measure_plans,
     "scale": measure_scale,
 }
 LONG = ("fuzz", "scale")

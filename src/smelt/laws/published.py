@@ -117,7 +117,10 @@ def _data(found: Published) -> Data:
 def _embedded() -> list[tuple[float, float]]:
     """All parameters, and the share of them that is no embedding."""
     sizes = np.logspace(3, 14, 56)
-    return [(float(n + EMBEDDING * n**EMBEDDING_EXPONENT), float(n / (n + EMBEDDING * n**EMBEDDING_EXPONENT))) for n in sizes]
+    return [
+        (float(n + EMBEDDING * n**EMBEDDING_EXPONENT), float(n / (n + EMBEDDING * n**EMBEDDING_EXPONENT)))
+        for n in sizes
+    ]
 
 
 def _parametric(found: Published) -> Parametric | None:

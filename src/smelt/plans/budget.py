@@ -107,7 +107,9 @@ class Budget(BaseModel):
     def in_words(self) -> str:
         """As one would say it: "48 hours of 8 x NVIDIA H200 SXM at 40% MFU"."""
         compute = self.compute()
-        cluster = f"{self.count} x {self.card.name} at {self.utilisation:.0%} MFU{_in(self.precision)}" if self.card else ""
+        cluster = (
+            f"{self.count} x {self.card.name} at {self.utilisation:.0%} MFU{_in(self.precision)}" if self.card else ""
+        )
         if self.money is not None:
             return f"{self.money:,.0f} in money, at {self.price_per_hour:g} a GPU-hour of {cluster}"
         if self.hours is not None:

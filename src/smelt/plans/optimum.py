@@ -54,14 +54,14 @@ def plan_for(law: ScalingLaw, flops: float | None, wishes: Wishes) -> Allocation
 
     Data that do not run out, and nothing asked but a budget, leave the law's own optimum with its intervals.
     """
-    unique = wishes.unique_tokens or law.findings.data.unique_tokens
+    unique, fitted = wishes.unique_tokens, law.findings.parametric
     if wishes.is_plain and flops is not None:
         plain = allocate(law, flops)
-        if unique is None or plain.n_tokens.mid <= unique or law.findings.parametric is None:
+        if unique is None or plain.n_tokens.mid <= unique or fitted is None or not fitted.usable:
             return plain
-    if law.findings.parametric is None and flops is not None and _settles_all(wishes):
+    if fitted is None and flops is not None and _settles_all(wishes):
         return _without_loss(law, *_settled(law, flops, wishes), flops)
-    surface = Surface.of(law, unique if unique else None)
+    surface = Surface.of(law, unique)
     size, tokens = _point(law, surface, flops, wishes)
     spent = 6 * size * tokens
     return Allocation(
