@@ -58,7 +58,8 @@ class Verdict(BaseModel):
         said = (
             f"{model.name}: {format_count(model.n_params)} parameters on {format_count(model.n_tokens)} tokens, "
             f"{self.flops:.3g} FLOPs as 6ND ({model.source}).\n"
-            f"For that compute the law takes {self.n_params.in_words()} parameters on {self.n_tokens.in_words()} tokens."
+            f"For that compute the law takes {self.n_params.in_words()} parameters "
+            f"on {self.n_tokens.in_words()} tokens."
         )
         if self.loss_nats is None or self.best_loss_nats is None:
             return f"{said}\nIt is a line through optima: what the difference costs it cannot say."

@@ -77,7 +77,8 @@ class Surface:
         return np.where(self.loss(size, tokens) <= loss * (1 + 1e-9), tokens, np.inf)
 
     def _effective(self, size: Floats | float, tokens: Floats | float) -> tuple[Floats, Floats]:
-        assert self.unique is not None and self.unique_size is not None, "repeats need unique tokens"
+        assert self.unique is not None, "repeats need unique tokens"
+        assert self.unique_size is not None, "set with them"
         return _worth(size, self.unique_size, REPEATS[1]), _worth(tokens, self.unique, REPEATS[0])
 
 
