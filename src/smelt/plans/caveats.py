@@ -135,8 +135,8 @@ def _about_data(n_tokens: float, unique_tokens: float | None) -> Iterator[str]:
     if epochs > MANY_EPOCHS:
         yield (
             f"The plan wants {format_count(n_tokens)} tokens and {format_count(unique_tokens)} are at hand: "
-            f"{format_count(epochs)} epochs. Beyond {MANY_EPOCHS} a token is worth ever less than a new one, and how much "
-            "less is poorly known (Muennighoff et al. 2023): gather more data, or train a smaller model for less."
+            f"{format_count(epochs)} epochs. Beyond {MANY_EPOCHS} a token is worth ever less, and how much less "
+            "is poorly known (Muennighoff et al. 2023): gather more data, or train a smaller model for less."
         )
 
 

@@ -126,7 +126,7 @@ def make_plan(
 
     InputError where the law gives no optimum at all, or where budget and wishes leave no plan or many.
     """
-    wishes = wishes or Wishes()
+    wishes = wishes or Wishes.model_validate({})
     check_goal(budget, wishes)
     allocation = plan_for(law, None if budget.is_open else budget.compute().flops, wishes)
     n_params, n_tokens = allocation.n_params.mid, allocation.n_tokens.mid

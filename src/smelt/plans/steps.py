@@ -25,9 +25,9 @@ class MakePlan(Step[Plan], Wishes):
     makes: ClassVar[type[Artifact]] = Plan
     law: Step[Law]
     """The law to plan by."""
-    budget: Budget = Budget()
-    """FLOPs ("1e19"), `{ gpu, count, hours }` or `{ gpu, money, price_per_hour }`; without an amount where a target loss,
-    or both N and D, are given."""
+    budget: Budget = Budget.model_validate({})
+    """FLOPs ("1e19"), `{ gpu, count, hours }` or `{ gpu, money, price_per_hour }`; no amount where a target loss, or both
+    N and D, are given."""
 
     def make(self, work: Work) -> Counts:
         """Writes plan.json and plan.md."""
