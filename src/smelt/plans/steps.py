@@ -26,8 +26,8 @@ class MakePlan(Step[Plan], Wishes):
     law: Step[Law]
     """The law to plan by."""
     budget: Budget = Budget.model_validate({})
-    """FLOPs ("1e19"), `{ gpu, count, hours }` or `{ gpu, money, price_per_hour }`; no amount where a target loss, or both
-    N and D, are given."""
+    """FLOPs ("1e19"), `{ gpu, count, hours }` or `{ gpu, money, price_per_hour }`; no amount where a target loss, or
+    both N and D, are given."""
 
     def make(self, work: Work) -> Counts:
         """Writes plan.json and plan.md."""
