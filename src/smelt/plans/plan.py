@@ -116,7 +116,7 @@ class Plan(Artifact):
 
 
 PUE = 1.1
-"""A data centre's power over that of its machines, as Touvron et al. 2023 (section 6) assume."""
+"""A data centre's power over that of its machines, as Touvron et al. 2023 (section 6, from memory) assume."""
 
 
 def make_plan(
