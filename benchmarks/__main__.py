@@ -28,6 +28,7 @@ from benchmarks.laws import measure_laws
 from benchmarks.metadata import measure_metadata
 from benchmarks.mixing import measure_mixing
 from benchmarks.parity import measure_parity
+from benchmarks.plans import measure_plans
 from benchmarks.quickstart import measure_quickstart
 from benchmarks.scale import measure_scale
 from benchmarks.scoring import measure_scoring
@@ -50,6 +51,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "scoring": measure_scoring,
     "metadata": measure_metadata,
     "law-forms": measure_law_forms,
+    "plans": measure_plans,
     "scale": measure_scale,
     "heldout": measure_heldout,
     "design": measure_design,

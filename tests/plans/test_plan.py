@@ -24,6 +24,7 @@ from smelt.plans.hyperparameters import LADDER_RULE, STEP_LAW, hyperparameters
 from smelt.plans.optimum import allocate
 from smelt.plans.plan import Plan, TrainingPlan, make_plan, to_markdown
 from smelt.plans.steps import MakePlan
+from smelt.plans.wishes import Wishes
 from smelt.runs.hparams import REFERENCE_TOKENS, Hparams
 
 LARGEST = BUDGETS[-1]
@@ -141,7 +142,7 @@ def test_epochs_over_the_data_at_hand() -> None:
     assert plan.unique_tokens == pytest.approx(1e7)
     assert plan.epochs == pytest.approx(plan.n_tokens.mid / 1e7)
     assert said(plan, "and 10M are at hand")
-    assert not said(make_plan(planted_law(), Budget(flops=1e6 * LARGEST), unique_tokens=1e12), "at hand")
+    assert not said(make_plan(planted_law(), Budget(flops=1e6 * LARGEST), Wishes(unique_tokens=1e12)), "at hand")
 
 
 def test_a_model_too_large_for_its_cards_is_noticed() -> None:

@@ -159,6 +159,65 @@ def doctor(on: OnOption = None, store: StoreOption = STORE, json: JsonOption = F
     examine(store, on=on, as_json=json)
 
 
+@app.command()
+def plan(
+    law: Annotated[
+        str | None,
+        typer.Option(metavar="LAW", help="law.json, its folder, or a published law's name."),
+    ] = None,
+    flops: Annotated[str | None, typer.Option(help="Budget in FLOPs, such as 1e21.")] = None,
+    gpu: Annotated[str | None, typer.Option(help="A card, such as h100.")] = None,
+    count: Annotated[int, typer.Option(min=1, help="How many of them.")] = 1,
+    hours: Annotated[str | None, typer.Option(help="Budget in hours on the wall: 240, 10d.")] = None,
+    money: Annotated[str | None, typer.Option(help="Budget in money; needs --price-per-hour.")] = None,
+    price_per_hour: Annotated[float | None, typer.Option(help="What one card costs an hour.")] = None,
+    mfu: Annotated[float | None, typer.Option(help="Share of the peak that becomes model FLOPs.")] = None,
+    precision: Annotated[str, typer.Option(help="bf16 or fp8.")] = "bf16",
+    inference_tokens: Annotated[str | None, typer.Option(help="Tokens the model will serve.")] = None,
+    unique_tokens: Annotated[str | None, typer.Option(help="Tokens of data at hand.")] = None,
+    fixed_n: Annotated[str | None, typer.Option(help="Parameters, if settled.")] = None,
+    fixed_d: Annotated[str | None, typer.Option(help="Training tokens, if settled.")] = None,
+    target_loss: Annotated[float | None, typer.Option(help="Loss to reach at the least cost, nats a token.")] = None,
+    vocab: Annotated[int | None, typer.Option(help="Vocabulary of the shape.")] = None,
+    context: Annotated[int | None, typer.Option(help="Context of the shape.")] = None,
+    sweep: Annotated[bool, typer.Option("--sweep", help="A table over budgets around this one.")] = False,
+    against: Annotated[str | None, typer.Option(metavar="MODEL", help="How far a known model was off.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for plan.json and plan.md.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print plan.md.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Say what a budget should buy: parameters, tokens, loss, hours, cost, shape, memory, and what to doubt."""
+    from smelt.cli.plan import plan_budget
+
+    plan_budget(
+        law,
+        budget={
+            "flops": flops,
+            "gpu": gpu,
+            "count": count,
+            "hours": hours,
+            "money": money,
+            "price_per_hour": price_per_hour,
+            "mfu": mfu,
+            "precision": precision,
+        },
+        wishes={
+            "inference_tokens": inference_tokens,
+            "unique_tokens": unique_tokens,
+            "fixed_n": fixed_n,
+            "fixed_d": fixed_d,
+            "target_loss": target_loss,
+            "vocab": vocab,
+            "context": context,
+        },
+        over_budgets=sweep,
+        model=against,
+        output=output,
+        markdown=markdown,
+        as_json=json,
+    )
+
+
 def main() -> None:
     """The console script: runs a verb and turns what it raised into a message and an exit status."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what ends a job on a cluster is met like Ctrl-C

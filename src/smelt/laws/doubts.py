@@ -182,7 +182,7 @@ def _about_parametric(parametric: Parametric, findings: Findings) -> Iterator[st
     if not parametric.usable:
         trust = ": trust the parabolas" if findings.trusted == "isoflop" else ""
         yield f"The parametric fit {parametric.formula} is not usable at this scale{trust}."
-    if parametric.at_optimum < FEW_STARTS:
+    if parametric.at_optimum is not None and parametric.at_optimum < FEW_STARTS:
         yield f"Only {parametric.at_optimum:.1%} of {parametric.n_starts} starts reached the optimum of the fit."
     yield from parametric.caveats
     yield from _about_dropping(parametric)

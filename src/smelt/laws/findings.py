@@ -208,12 +208,12 @@ class Parametric(Record):
     """As the fitter holds them: sizes and floor as logarithms."""
     exponents: dict[str, Estimate]
     """a and b of N* ~ C^a and D* ~ C^b; empty where more size or more data would not help at all."""
-    objective: float
-    """What was minimised, at its least."""
+    objective: float | None
+    """What was minimised, at its least; null where a paper does not say."""
     objective_in_words: str
     n_starts: int
-    at_optimum: float
-    """Share of the starts that ended at the optimum."""
+    at_optimum: float | None
+    """Share of the starts that ended at the optimum; null where a paper does not say."""
     loose: list[str]
     """Parameters that the runs do not identify: their interval is wider than their value."""
     usable: bool
@@ -430,6 +430,8 @@ class Findings(Record):
     seed: int
     warnings: list[str]
     checklist: dict[str, str]
+    published: str | None = None
+    """Paper and place of a published law (laws/published.toml), which has no runs here; null for a fitted one."""
 
     def by(self, method: Method) -> Lines | Parametric | None:
         """What one method found; None where it could not be computed."""

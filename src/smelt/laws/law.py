@@ -64,7 +64,8 @@ class Optimum:
     flops: float
     n_params: Interval
     n_tokens: Interval
-    loss_nats: Interval
+    loss_nats: Interval | None
+    """None for a line of optima whose losses nobody published."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,17 +159,18 @@ class ScalingLaw:
     def _line_optimum(self, method: Method, flops: float) -> Optimum | None:
         """By the lines through a method's optima."""
         found = self.findings.by(method)
-        if not isinstance(found, Lines) or found.d_opt is None or found.loss_opt is None:
+        if not isinstance(found, Lines) or found.d_opt is None:
             return None
         lines, log_flops = self._columns(line_columns(method)), math.log(flops)
         log_d = found.d_opt.intercept + found.d_opt.slope.value * log_flops
-        log_loss = found.loss_opt.intercept + found.loss_opt.slope.value * log_flops
+        line, log_loss_draws = found.loss_opt, lines[:, 2] + lines[:, 3] * log_flops
+        log_loss = None if line is None else line.intercept + line.slope.value * log_flops
         return Optimum(
             method=method,
             flops=flops,
             n_params=self._n_params(flops, log_d, lines[:, 0] + lines[:, 1] * log_flops),
             n_tokens=Interval.of_log(log_d, lines[:, 0] + lines[:, 1] * log_flops),
-            loss_nats=Interval.of_log(log_loss, lines[:, 2] + lines[:, 3] * log_flops),
+            loss_nats=None if log_loss is None else Interval.of_log(log_loss, log_loss_draws),
         )
 
     def _parametric_optimum(self, flops: float, held: Mapping[str, float]) -> Optimum | None:

@@ -5,40 +5,12 @@ flops  =  GPU-hours x 3600 x peak x MFU           GPU-hours  =  money / price of
 
 from __future__ import annotations
 
-import difflib
-import functools
-import tomllib
-from importlib import resources
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from smelt.plans.hardware import Card, Precision, card_named, cards
 from smelt.units import Count, format_count, parse_seconds
-
-MFU = 0.4
-"""Model FLOPs utilisation, the share of a card's peak that training turns into model FLOPs. Llama 3 reached .38 to .43
-on up to 16,384 H100s (Dubey et al. 2024, table 4); small models and single consumer cards reach less."""
-
-
-class Card(BaseModel):
-    """An accelerator, as a row of hardware.toml says it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    bf16_tflops: float
-    """Dense, 1e12 FLOP/s."""
-    memory_gb: float
-    bandwidth_gb_s: float
-    watts: float
-    source: str
-
-
-@functools.cache
-def cards() -> dict[str, Card]:
-    """Every known card by its short name."""
-    text = resources.files("smelt.plans").joinpath("hardware.toml").read_text()
-    return {name: Card.model_validate(row) for name, row in tomllib.loads(text).items()}
 
 
 def _to_hours(value: object) -> object:
@@ -52,7 +24,9 @@ def _to_hours(value: object) -> object:
 
 
 class Budget(BaseModel):
-    """What may be spent on one training run, in exactly one currency: `flops`, `hours` or `money`.
+    """What may be spent on one training run, in one currency: `flops`, `hours` or `money`.
+
+    In none it is open: the cards and the price of something whose compute is still to be found.
 
     >>> Budget(gpu="h100", count=64, hours=240).compute().flops
     2.18847744e+22
@@ -70,8 +44,10 @@ class Budget(BaseModel):
     """A card of hardware.toml."""
     count: int = Field(1, ge=1)
     """Number of cards."""
-    mfu: float = Field(MFU, gt=0, le=1)
-    """Share of the peak that becomes model FLOPs."""
+    mfu: float | None = Field(None, gt=0, le=1)
+    """Share of the peak that becomes model FLOPs; by default what the card's row or the precision says."""
+    precision: Precision = "bf16"
+    """Of the matrix products."""
     price_per_hour: float | None = Field(None, gt=0)
     """Of one card."""
 
@@ -84,23 +60,32 @@ class Budget(BaseModel):
     @field_validator("gpu")
     @classmethod
     def _known_card(cls, gpu: str | None) -> str | None:
-        if gpu is None or gpu.lower() in cards():
-            return gpu and gpu.lower()
-        close = difflib.get_close_matches(gpu.lower(), cards(), n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise ValueError(f"there is no card {gpu!r}; {hint}Known are {', '.join(cards())}")
+        if gpu is not None:
+            card_named(gpu)
+        return gpu and gpu.lower()
 
     @model_validator(mode="after")
     def _one_currency(self) -> Self:
         given = [name for name in ("flops", "hours", "money") if getattr(self, name) is not None]
-        if len(given) != 1:
-            said = " and ".join(given) or "none"
-            raise ValueError(f"a budget is one of flops, hours or money, and {said} of them is given")
+        if len(given) > 1:
+            raise ValueError(f"a budget is one of flops, hours or money, and {' and '.join(given)} of them is given")
         if self.money is not None and self.price_per_hour is None:
             raise ValueError("a budget in money needs price_per_hour, what one card costs an hour")
-        if self.flops is None and self.gpu is None:
+        if given and self.flops is None and self.gpu is None:
             raise ValueError(f"a budget in {given[0]} needs gpu, one of {', '.join(cards())}")
+        if self.card and self.card.peak(self.precision) is None:
+            raise ValueError(f"{self.card.name} has no {self.precision} matrix products")
         return self
+
+    @property
+    def is_open(self) -> bool:
+        """It names no amount."""
+        return self.flops is None and self.hours is None and self.money is None
+
+    @property
+    def utilisation(self) -> float:
+        """The share of the peak that is reckoned with."""
+        return self.mfu or (self.card.utilisation(self.precision).value if self.card else 0.0)
 
     @property
     def card(self) -> Card | None:
@@ -122,11 +107,15 @@ class Budget(BaseModel):
     def in_words(self) -> str:
         """As one would say it: "48 hours of 8 x NVIDIA H200 SXM at 40% MFU"."""
         compute = self.compute()
-        cluster = f"{self.count} x {self.card.name} at {self.mfu:.0%} MFU" if self.card else ""
+        cluster = (
+            f"{self.count} x {self.card.name} at {self.utilisation:.0%} MFU{_in(self.precision)}" if self.card else ""
+        )
         if self.money is not None:
             return f"{self.money:,.0f} in money, at {self.price_per_hour:g} a GPU-hour of {cluster}"
         if self.hours is not None:
             return f"{self.hours:g} hours of {cluster}"
+        if self.is_open:
+            return cluster or "whatever it takes"
         return f"{format_count(compute.flops)} FLOPs" + (f" on {cluster}" if cluster else "")
 
     def _gpu_hours(self) -> float | None:
@@ -137,7 +126,11 @@ class Budget(BaseModel):
         return self.flops / self._flops_per_gpu_hour() if self.flops is not None and self.gpu else None
 
     def _flops_per_gpu_hour(self) -> float:
-        return self.card.bf16_tflops * 1e12 * self.mfu * 3600 if self.card else 0.0
+        return (self.card.peak(self.precision) or 0.0) * self.utilisation * 3600 if self.card else 0.0
+
+
+def _in(precision: Precision) -> str:
+    return "" if precision == "bf16" else f" in {precision}"
 
 
 class Compute(BaseModel):

@@ -10,14 +10,16 @@ from smelt.laws.law import ScalingLaw
 from smelt.plans.budget import Budget
 from smelt.plans.hyperparameters import Hyperparameters
 from smelt.plans.optimum import ORDINARY, Allocation
+from smelt.plans.shape import STATES, Memory
+from smelt.plans.wishes import Wishes
 from smelt.units import format_count
 
 CHINCHILLA, LLAMA_3 = 190, 3800
 """How far above their IsoFLOP curves published plans lay: 3e21 to 5.76e23 FLOPs, and 1e22 to 3.8e25."""
 WIDE = 3
 """An interval of N* whose ends differ by more than this factor decides little."""
-BYTES_A_PARAM = 16
-"""bf16 weights and gradients, float32 master weights and AdamW states (Rajbhandari et al. 2020, section 3.1)."""
+YEAR = 8_766
+"""Hours."""
 
 
 def times(factor: float) -> str:
@@ -34,15 +36,18 @@ def caveats(
     *,
     budget: Budget,
     chosen: Hyperparameters,
-    unique_tokens: float | None,
+    wishes: Wishes,
+    hours: float | None,
+    memory: Memory,
 ) -> list[str]:
     """All caveats of a plan, the gravest kind first, then the law's own warnings."""
     return [
         *_about_distance(law, allocation),
         *_about_methods(law, allocation),
         *_about_loss(law, allocation),
-        *_about_size(allocation, budget),
-        *_about_data(allocation.n_tokens.mid, unique_tokens),
+        *_about_size(allocation),
+        *_about_cluster(budget, hours, memory),
+        *_about_data(allocation.n_tokens.mid, wishes.unique_tokens or law.findings.data.unique_tokens),
         *_about_hyperparameters(chosen),
         *law.warnings,
     ]
@@ -70,6 +75,9 @@ def _about_methods(law: ScalingLaw, allocation: Allocation) -> Iterator[str]:
     """Which method is followed and why, and what the others say."""
     isoflop = law.findings.isoflop
     followed = METHOD_NAMES[allocation.method]
+    if law.findings.published is not None:
+        yield "The law was fitted by others on other data; N* carries over roughly, losses hardly."
+        return
     if allocation.method == "isoflop" and isoflop is not None and isoflop.usable:
         count = sum(minimum.in_line for minimum in isoflop.budgets)
         yield f"N and D follow the parabolas, which have {count} minima inside their budgets and clear of noise."
@@ -85,7 +93,7 @@ def _about_methods(law: ScalingLaw, allocation: Allocation) -> Iterator[str]:
 
 def _about_loss(law: ScalingLaw, allocation: Allocation) -> Iterator[str]:
     """What the expected loss stands on."""
-    if allocation.beyond <= ORDINARY:
+    if allocation.beyond <= ORDINARY or allocation.loss_nats is None:
         return
     parametric = law.findings.parametric
     if "parametric" not in allocation.optima or parametric is None:
@@ -94,19 +102,31 @@ def _about_loss(law: ScalingLaw, allocation: Allocation) -> Iterator[str]:
         yield "The expected loss is a guess: these runs do not identify the floor that it approaches."
 
 
-def _about_size(allocation: Allocation, budget: Budget) -> Iterator[str]:
-    """Whether N is known well enough, and fits the cards."""
+def _about_size(allocation: Allocation) -> Iterator[str]:
+    """Whether N is known well enough."""
     low, high = allocation.n_params.low, allocation.n_params.high
     if low is not None and high is not None and high > WIDE * low:
         yield f"The best size is known only to within a factor of {high / low:.2g}: {allocation.n_params.in_words()}."
-    if budget.card is None:
+
+
+def _about_cluster(budget: Budget, hours: float | None, memory: Memory) -> Iterator[str]:
+    """Whether the cards hold the model and end within a lifetime; and what their speed stands on."""
+    card = budget.card
+    if card is None:
         return
-    needed, there = allocation.n_params.mid * BYTES_A_PARAM / 1e9, budget.card.memory_gb * budget.count
-    if needed > there:
+    states = memory.weights_gb + memory.gradients_gb + memory.optimizer_gb
+    if memory.least_gpus is None or memory.least_gpus > budget.count:
         yield (
-            f"Weights, gradients and optimiser states of this model take {needed:,.0f} GB ({BYTES_A_PARAM} bytes a "
-            f"parameter), and {budget.count} x {budget.card.name} have {there:,.0f} GB."
+            f"Weights, gradients and optimiser states of this model take {states:,.0f} GB ({STATES} bytes a "
+            f"parameter), and {budget.count} x {card.name} have {card.memory_gb * budget.count:,.0f} GB."
         )
+    if hours is not None and hours > YEAR:
+        yield f"{budget.count} x {card.name} would train for {hours / YEAR:,.3g} years: more cards, or less compute."
+    if budget.mfu is None:
+        found = card.utilisation(budget.precision)
+        yield f"Hours assume that {found.value:.0%} of the peak becomes model FLOPs: {found.source}."
+    if budget.precision == "fp8":
+        yield "Laws were fitted on bf16 and float32: that fp8 reaches the same loss is an assumption."
 
 
 def _about_data(n_tokens: float, unique_tokens: float | None) -> Iterator[str]:
@@ -117,8 +137,8 @@ def _about_data(n_tokens: float, unique_tokens: float | None) -> Iterator[str]:
     if epochs > MANY_EPOCHS:
         yield (
             f"The plan wants {format_count(n_tokens)} tokens and {format_count(unique_tokens)} are at hand: "
-            f"{format_count(epochs)} epochs. Beyond {MANY_EPOCHS} a token is worth ever less than the law assumes "
-            "(Muennighoff et al. 2023): gather more data, or train a smaller model for less."
+            f"{format_count(epochs)} epochs. Beyond {MANY_EPOCHS} a token is worth ever less, and how much less "
+            "is poorly known (Muennighoff et al. 2023): gather more data, or train a smaller model for less."
         )
 
 

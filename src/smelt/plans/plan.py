@@ -14,10 +14,15 @@ from pydantic import BaseModel, ConfigDict
 from smelt.core.artifact import Artifact
 from smelt.laws.findings import METHOD_NAMES, Interval, Method
 from smelt.laws.law import ScalingLaw
+from smelt.models.config import ModelConfig
+from smelt.models.flops import flops_per_token
+from smelt.models.flops import n_params as count_params
 from smelt.plans.budget import Budget
 from smelt.plans.caveats import caveats
 from smelt.plans.hyperparameters import hyperparameters
-from smelt.plans.optimum import Allocation, allocate
+from smelt.plans.optimum import Allocation, plan_for
+from smelt.plans.shape import Memory, memory_of, shape_of
+from smelt.plans.wishes import Wishes, check_goal
 from smelt.units import format_count
 
 PLAN_FILE = "plan.json"
@@ -31,7 +36,7 @@ class Choice(BaseModel):
 
     n_params: Interval
     n_tokens: Interval
-    loss_nats: Interval
+    loss_nats: Interval | None
 
 
 class TrainingPlan(BaseModel):
@@ -46,12 +51,27 @@ class TrainingPlan(BaseModel):
     """Training FLOPs, as exactly as the law's runs counted them."""
     flops_6nd: float
     """6 x n_params x n_tokens."""
+    flops_exact: float
+    """Every matrix product of the shape, on n_tokens."""
+    inference_tokens: float | None
+    inference_flops: float | None
+    """2 x n_params x inference_tokens."""
     gpu_hours: float | None
     """Of all cards together; null without a card."""
     hours: float | None
     """On the wall."""
     cost: float | None
     """In the currency of the price; null without one."""
+    energy_kwh: float | None
+    """Board power over all GPU-hours, times PUE; null where the card's power is unknown."""
+    law: str | None
+    """Name or path of the law."""
+    published: str | None
+    """Paper of a published law."""
+    shape: ModelConfig
+    """A decoder of about n_params."""
+    shape_n_params: int
+    memory: Memory
     method: Method
     """The method followed."""
     n_params: Interval
@@ -59,8 +79,8 @@ class TrainingPlan(BaseModel):
     n_tokens: Interval
     """Tokens seen in training."""
     tokens_per_param: float
-    loss_nats: Interval
-    """Expected held-out loss, nats per token."""
+    loss_nats: Interval | None
+    """Expected held-out loss, nats per token; null where the law knows no losses."""
     bpb: Interval | None
     """The same in bits per byte; null where the law does not know the bytes of a token."""
     by_method: dict[Method, Choice]
@@ -95,24 +115,45 @@ class Plan(Artifact):
         return TrainingPlan.model_validate_json((self.folder / PLAN_FILE).read_text())
 
 
-def make_plan(law: ScalingLaw, budget: Budget, *, unique_tokens: float | None = None) -> TrainingPlan:
-    """The plan of a budget by a law; `unique_tokens` are those at hand, by default those of the law's runs.
+PUE = 1.1
+"""A data centre's power over that of its machines, as Touvron et al. 2023 (section 6, from memory) assume."""
 
-    InputError where the law gives no optimum at all.
+
+def make_plan(
+    law: ScalingLaw, budget: Budget, wishes: Wishes | None = None, *, law_name: str | None = None
+) -> TrainingPlan:
+    """The plan of a budget by a law.
+
+    InputError where the law gives no optimum at all, or where budget and wishes leave no plan or many.
     """
-    compute = budget.compute()
-    allocation = allocate(law, compute.flops)
+    wishes = wishes or Wishes.model_validate({})
+    check_goal(budget, wishes)
+    allocation = plan_for(law, None if budget.is_open else budget.compute().flops, wishes)
     n_params, n_tokens = allocation.n_params.mid, allocation.n_tokens.mid
-    unique_tokens = unique_tokens or law.findings.data.unique_tokens
+    use = wishes.inference_tokens
+    paid = budget.model_copy(update={"flops": allocation.flops, "hours": None, "money": None})
+    compute = budget.compute() if wishes.is_plain else paid.compute()
+    unique_tokens = wishes.unique_tokens or law.findings.data.unique_tokens
     chosen = hyperparameters(n_params=n_params, n_tokens=n_tokens)
+    shape = shape_of(n_params, vocab=wishes.vocab, context=wishes.context)
+    memory = memory_of(shape, card=budget.card, count=budget.count)
     return TrainingPlan(
         budget=budget,
-        budget_in_words=budget.in_words(),
+        budget_in_words=_goal_in_words(budget, wishes),
         flops=compute.flops,
         flops_6nd=6 * n_params * n_tokens,
+        flops_exact=flops_per_token(shape) * n_tokens,
+        inference_tokens=use,
+        inference_flops=None if use is None else 2 * n_params * use,
         gpu_hours=compute.gpu_hours,
         hours=compute.hours,
         cost=compute.cost,
+        energy_kwh=_energy(budget, compute.gpu_hours),
+        law=law_name,
+        published=law.findings.published,
+        shape=shape,
+        shape_n_params=count_params(shape),
+        memory=memory,
         method=allocation.method,
         n_params=allocation.n_params,
         n_tokens=allocation.n_tokens,
@@ -128,21 +169,40 @@ def make_plan(law: ScalingLaw, budget: Budget, *, unique_tokens: float | None = 
         epochs=n_tokens / unique_tokens if unique_tokens else None,
         beyond=allocation.beyond,
         counting=law.findings.counting,
-        caveats=caveats(law, allocation, budget=budget, chosen=chosen, unique_tokens=unique_tokens),
+        caveats=caveats(
+            law, allocation, budget=budget, chosen=chosen, wishes=wishes, hours=compute.hours, memory=memory
+        ),
     )
+
+
+def _goal_in_words(budget: Budget, wishes: Wishes) -> str:
+    """What was asked: "1e+21 FLOPs, serving 1T tokens"."""
+    said = [
+        "" if budget.is_open and not budget.gpu else budget.in_words(),
+        "" if wishes.target_loss is None else f"a loss of {wishes.target_loss:g} nats",
+        "" if wishes.fixed_n is None else f"{format_count(wishes.fixed_n)} parameters",
+        "" if wishes.fixed_d is None else f"{format_count(wishes.fixed_d)} training tokens",
+        "" if wishes.inference_tokens is None else f"serving {format_count(wishes.inference_tokens)} tokens",
+    ]
+    return ", ".join(part for part in said if part)
+
+
+def _energy(budget: Budget, gpu_hours: float | None) -> float | None:
+    watts = budget.card.watts if budget.card else None
+    return None if watts is None or gpu_hours is None else gpu_hours * watts / 1000 * PUE
 
 
 def to_markdown(plan: TrainingPlan) -> str:
     """plan.md: the plan on one page."""
     headline = f"{format_count(plan.n_params.mid)} parameters on {format_count(plan.n_tokens.mid)} tokens"
     methods = (
-        (METHOD_NAMES[method], choice.n_params.in_words(), choice.n_tokens.in_words(), choice.loss_nats.in_words(_loss))
+        (METHOD_NAMES[method], choice.n_params.in_words(), choice.n_tokens.in_words(), loss_in_words(choice.loss_nats))
         for method, choice in plan.by_method.items()
     )
     parts = [
         f"# A plan for {plan.budget_in_words}",
         f"**{headline}.** In parentheses: 95% intervals.",
-        _table(("", ""), _rows(plan)),
+        _table(("", ""), plan_rows(plan)),
         "## Before you spend it",
         "\n".join(f"- {caveat}" for caveat in plan.caveats),
         "## By method",
@@ -152,24 +212,58 @@ def to_markdown(plan: TrainingPlan) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _rows(plan: TrainingPlan) -> Iterator[tuple[str, str]]:
+def loss_in_words(loss: Interval | None) -> str:
+    """For people; a law of optima alone knows none."""
+    return loss.in_words(_loss) if loss else "not known to this law"
+
+
+def shape_in_words(plan: TrainingPlan) -> str:
+    """The decoder in a line."""
+    shape = plan.shape
+    return (
+        f"{shape.n_layers} layers, width {shape.d_model:,}, {shape.n_heads} heads of {shape.head_dim} "
+        f"({shape.n_kv_heads} of keys), feed-forward {shape.d_ff:,}, vocabulary {shape.vocab:,}: "
+        f"{format_count(plan.shape_n_params)} parameters"
+    )
+
+
+def memory_in_words(memory: Memory) -> str:
+    """Memory in a line."""
+    states = memory.weights_gb + memory.gradients_gb + memory.optimizer_gb
+    recomputed = ", layers recomputed" if memory.recompute else ""
+    said = f"{states:,.3g} GB of states, {memory.activations_gb:.3g} GB of activations a sequence{recomputed}"
+    if memory.least_gpus is None or memory.gb_a_gpu is None:
+        return said
+    return f"{said}; at least {memory.least_gpus:,} cards share it, {memory.gb_a_gpu:.3g} GB each"
+
+
+def plan_rows(plan: TrainingPlan) -> Iterator[tuple[str, str]]:
+    """What the plan says, line by line, for the terminal and the page."""
     yield "Parameters", plan.n_params.in_words()
     yield "Training tokens", plan.n_tokens.in_words()
     yield "Tokens per parameter", f"{plan.tokens_per_param:.3g}"
-    yield "Expected loss, nats per token", plan.loss_nats.in_words(_loss)
+    yield "Expected loss, nats per token", loss_in_words(plan.loss_nats)
     if plan.bpb is not None:
         yield "Expected loss, bits per byte", plan.bpb.in_words(_loss)
     yield "Batch", f"{format_count(plan.batch_tokens)} tokens, {format_count(plan.steps)} steps"
     yield "Peak learning rate", f"{plan.lr:.2g}, by {plan.hyperparameters}"
     if plan.epochs is not None:
         yield "Epochs over the data at hand", format_count(plan.epochs)
-    yield "Compute", f"{plan.flops:.3g} FLOPs ({plan.flops_6nd:.3g} as 6ND)"
+    yield "Compute", f"{plan.flops:.3g} FLOPs ({plan.flops_6nd:.3g} as 6ND, {plan.flops_exact:.3g} by the shape)"
+    if plan.inference_flops is not None:
+        yield "Compute in use", f"{plan.inference_flops:.3g} FLOPs"
     if plan.gpu_hours is not None:
         yield "GPU-hours", _hours(plan.gpu_hours)
     if plan.hours is not None:
         yield "Hours on the wall", _hours(plan.hours)
     if plan.cost is not None:
         yield "Cost", f"{plan.cost:,.0f}"
+    if plan.energy_kwh is not None:
+        yield "Energy", f"{plan.energy_kwh:,.4g} kWh at a PUE of {PUE:g}"
+    yield "Shape", shape_in_words(plan)
+    yield "Memory", memory_in_words(plan.memory)
+    if plan.published is not None:
+        yield "Law", f"{plan.law}: {plan.published}"
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -192,8 +286,8 @@ def _by_method(allocation: Allocation) -> dict[Method, Choice]:
     }
 
 
-def _scaled(interval: Interval, factor: float | None) -> Interval | None:
-    if factor is None:
+def _scaled(interval: Interval | None, factor: float | None) -> Interval | None:
+    if factor is None or interval is None:
         return None
     low, high = (None if end is None else end * factor for end in (interval.low, interval.high))
     return Interval(mid=interval.mid * factor, low=low, high=high)

@@ -78,7 +78,7 @@ QUANTITIES = (
         summary="Held-out loss of the compute-optimal model.",
         axis="Loss, nats per token",
         form=format_loss,
-        of_optimum=lambda optimum: optimum.loss_nats,
+        of_optimum=lambda optimum: optimum.loss_nats or Interval(mid=float("nan")),
         of_minimum=lambda minimum: minimum.loss_opt,
     ),
 )

@@ -17,7 +17,7 @@ from smelt.laws.law import Optimum, ScalingLaw
 from smelt.report.allocation import METHOD_COLORS
 from smelt.report.figures import Figure, Key, Table, Trace, axis, free_axis, points
 from smelt.report.section import format_flops, format_integer, format_loss
-from smelt.report.surface import Cloud, optima, optimum_clouds
+from smelt.report.surface import Cloud, loss_of, optima, optimum_clouds
 from smelt.units import format_count
 
 DRAWN = 400
@@ -108,7 +108,7 @@ def _shown(cloud: Cloud, optimum: Optimum) -> Cloud:
     n_params, n_tokens, loss = (values[:DRAWN] for values in (cloud.n_params, cloud.n_tokens, cloud.loss_nats))
     with np.errstate(all="ignore"):
         distance = np.abs(np.log(n_params / optimum.n_params.mid))
-        kept = (distance < np.log(FAR)) & (np.abs(np.log(loss / optimum.loss_nats.mid)) < np.log(2))
+        kept = (distance < np.log(FAR)) & (np.abs(np.log(loss / loss_of(optimum).mid)) < np.log(2))
     return Cloud(n_params[kept], n_tokens[kept], loss[kept])
 
 
@@ -125,7 +125,7 @@ def _stars(shown: dict[Method, Cloud], found: dict[Method, Optimum]) -> list[Tra
     return [
         points(
             [found[method].n_params.mid],
-            [found[method].loss_nats.mid],
+            [loss_of(found[method]).mid],
             color=METHOD_COLORS[method][0],
             hover=[_in_words(method, found[method])],
             symbol="star",
@@ -138,7 +138,7 @@ def _stars(shown: dict[Method, Cloud], found: dict[Method, Optimum]) -> list[Tra
 def _in_words(method: Method, optimum: Optimum) -> str:
     return (
         f"{METHOD_NAMES[method]}<br>N* {optimum.n_params.in_words()}<br>D* {optimum.n_tokens.in_words()}"
-        f"<br>{optimum.loss_nats.in_words(format_loss)} nats"
+        f"<br>{loss_of(optimum).in_words(format_loss)} nats"
     )
 
 
@@ -148,7 +148,7 @@ def _table(found: dict[Method, Optimum]) -> Table:
             METHOD_NAMES[method],
             optimum.n_params.in_words(),
             optimum.n_tokens.in_words(),
-            optimum.loss_nats.in_words(format_loss),
+            loss_of(optimum).in_words(format_loss),
         )
         for method, optimum in found.items()
     ]

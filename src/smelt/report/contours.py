@@ -25,7 +25,7 @@ from smelt.report.figures import (
     within,
 )
 from smelt.report.section import format_flops, format_loss
-from smelt.report.surface import Surface, optima
+from smelt.report.surface import Surface, loss_of, optima
 from smelt.units import format_count
 
 GRID = 48
@@ -230,7 +230,7 @@ def _table(law: ScalingLaw) -> Table:
             format_flops(flops),
             optimum.n_params.in_words(),
             optimum.n_tokens.in_words(),
-            optimum.loss_nats.in_words(format_loss),
+            loss_of(optimum).in_words(format_loss),
         )
         for flops in _budgets(law)
         for method, optimum in optima(law, flops).items()

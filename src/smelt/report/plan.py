@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from smelt.laws.findings import METHOD_NAMES
-from smelt.plans.plan import TrainingPlan
+from smelt.plans.plan import TrainingPlan, memory_in_words, shape_in_words
 from smelt.report.section import Section, Stage, format_flops, format_integer, format_loss, render
 from smelt.units import format_count, format_seconds
 
@@ -35,13 +35,16 @@ def plan_facts(plan: TrainingPlan) -> list[tuple[str, str]]:
         ("Parameters", plan.n_params.in_words()),
         ("Training tokens", plan.n_tokens.in_words()),
         ("Tokens per parameter", f"{plan.tokens_per_param:.3g}"),
-        ("Loss, nats per token", plan.loss_nats.in_words(format_loss)),
+        ("Loss, nats per token", plan.loss_nats.in_words(format_loss) if plan.loss_nats else None),
         ("Loss, bits per byte", plan.bpb.in_words(format_loss) if plan.bpb else None),
         ("Passes over the data at hand", format_count(plan.epochs) if plan.epochs is not None else None),
         ("Batch", f"{format_count(plan.batch_tokens)} tokens, {format_count(plan.steps)} steps"),
         ("Peak learning rate", f"{plan.lr:.2g}"),
         ("Time", _time(plan)),
         ("Cost", format_integer(plan.cost) if plan.cost is not None else None),
+        ("Energy", f"{format_count(plan.energy_kwh)} kWh" if plan.energy_kwh is not None else None),
+        ("Shape", shape_in_words(plan)),
+        ("Memory", memory_in_words(plan.memory)),
     ]
     known = [(name, value) for name, value in facts if value is not None]
     return known + (_by_method(plan) if len(plan.by_method) > 1 else [])
@@ -52,7 +55,7 @@ def _by_method(plan: TrainingPlan) -> list[tuple[str, str]]:
         (
             f"By the {METHOD_NAMES[method]}{', followed' if method == plan.method else ''}",
             f"{format_count(choice.n_params.mid)} on {format_count(choice.n_tokens.mid)} tokens, "
-            f"{format_loss(choice.loss_nats.mid)} nats",
+            f"{f'{format_loss(choice.loss_nats.mid)} nats' if choice.loss_nats else 'no loss'}",
         )
         for method, choice in plan.by_method.items()
     ]

@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from smelt.laws.findings import METHOD_NAMES, Method
+from smelt.laws.findings import METHOD_NAMES, Interval, Method
 from smelt.laws.forms import FORMS, Floats, Form
 from smelt.laws.law import Optimum, ScalingLaw, line_columns
 from smelt.laws.overhead import Overhead
@@ -65,6 +65,11 @@ class Surface:
 def optima(law: ScalingLaw, flops: float) -> dict[Method, Optimum]:
     """The optimum of a budget by each method, a form's further variables at the runs' typical values."""
     return law.optimum(flops, **law.findings.data.typical)
+
+
+def loss_of(optimum: Optimum) -> Interval:
+    """The loss of an optimum; not a number where the law is a line of sizes alone."""
+    return optimum.loss_nats or Interval(mid=math.nan)
 
 
 def optimum_clouds(law: ScalingLaw, flops: float) -> dict[Method, Cloud]:
