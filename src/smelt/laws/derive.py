@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from smelt.errors import InputError
-from smelt.laws import isoflop
+from smelt.laws import isoflop, validate
 from smelt.laws.doubts import checklist, doubts
 from smelt.laws.findings import (
     BudgetMinimum,
@@ -29,8 +31,9 @@ from smelt.laws.law import LINE_COLUMNS, ScalingLaw, trusted_method
 from smelt.laws.objective import Objective
 from smelt.laws.overhead import Overhead
 from smelt.laws.points import COUNTING, Points
-from smelt.laws.validate import agreement, held_out
+from smelt.laws.validate import agreement
 
+Resampling = Literal["runs", "seeds", "budgets"]
 RUNS_A_PARAMETER = 2
 """Fewer, and a parametric fit is not trusted whatever its bootstrap says: assumption, not studied."""
 MINIMA = 3
@@ -45,13 +48,18 @@ class Settings:
     draws: int = 1000
     """Bootstrap draws of each method; 1,000 know the ends of a 95% interval to about 5% of its width."""
     seed: int = 0
-    objective: Objective = Objective()
+    objective: Objective = field(default_factory=Objective)
+    resampling: Resampling = "runs"
+    """What the bootstrap draws anew."""
 
 
-def derive_law(runs: pl.DataFrame, settings: Settings | None = None) -> ScalingLaw:
+def derive_law(
+    runs: pl.DataFrame, settings: Settings | None = None, *, held_out: pl.Series | None = None
+) -> ScalingLaw:
     """The law of a table of runs (columns as in `Points.from_frame`, and epochs and bpb if known).
 
-    Raises InputError where neither method can be applied.
+    `held_out` says by row which runs a second fit is to predict without them; else those of the largest budget. The
+    law itself stands on all. Raises InputError where neither method can be applied.
     """
     settings = settings or Settings()
     points, dropped = Points.from_frame(runs, other=_other(settings.form))
@@ -65,7 +73,9 @@ def derive_law(runs: pl.DataFrame, settings: Settings | None = None) -> ScalingL
         data=_data(runs, points, dropped),
         parametric=parametric,
         isoflop=isoflop_findings,
-        held_out=held_out(points, settings.form, objective=settings.objective),
+        held_out=validate.held_out(
+            points, settings.form, objective=settings.objective, held=_mask(held_out, runs, points)
+        ),
         agreement=None,
         trusted=trusted,
         draws=settings.draws,
@@ -77,6 +87,14 @@ def derive_law(runs: pl.DataFrame, settings: Settings | None = None) -> ScalingL
     findings = findings.model_copy(update={"agreement": agreement(law, points)})
     said = {"warnings": doubts(findings), "checklist": checklist(findings, runs)}
     return replace(law, findings=findings.model_copy(update=said))
+
+
+def _mask(held_out: pl.Series | None, runs: pl.DataFrame, points: Points) -> NDArray[np.bool_] | None:
+    """Of the usable runs those that are held out, found by their names."""
+    if held_out is None:
+        return None
+    names = set(runs["run"].filter(held_out))
+    return np.array([run in names for run in points.run])
 
 
 def _other(form: Form) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from smelt.errors import EmptyResult
 from smelt.laws.columns import Columns
 from smelt.laws.expressions import matches
 from smelt.laws.points import DROPPED
-from smelt.laws.quantities import LOSS, OTHER, D, N
+from smelt.laws.quantities import LOSS, OTHER, D, N, Quantity
 
 ROW = "row"
 """A run's row in the file, from 1."""

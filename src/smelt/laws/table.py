@@ -20,6 +20,7 @@ from smelt.errors import InputError
 from smelt.laws.budgets import shared_budgets
 from smelt.laws.cells import names_of, numbers_of
 from smelt.laws.columns import NO_FLOPS, Source, find_columns
+from smelt.laws.forms import Form
 from smelt.laws.points import DROPPED
 from smelt.laws.quantities import BUDGET, LOSS, RUN, C, D, N
 from smelt.laws.selection import (
@@ -99,7 +100,22 @@ def run_table(
     rows = _with_budgets(_with_epochs(rows))
     check_range(used(rows), table=table)
     read = {column: source.in_words() for column, source in sources.items()} | _worked_out(sources)
-    return Table(rows.drop(ROW), read, frame.height, [*notes, *_about_rows(rows, table=table)])
+    runs = rows.hstack(_other_columns(frame, rows)).drop(ROW)
+    return Table(runs, read, frame.height, [*notes, *_about_rows(rows, table=table)])
+
+
+def check_enough(table: Table, form: Form) -> None:
+    """Raises InputError where the runs, or those that are left without the held-out ones, are too few for a form."""
+    held_out = table.used[HELD_OUT].sum() if HELD_OUT in table.runs.columns else 0
+    left, parameters = table.used.height - held_out, len(form.parameters)
+    if left > parameters:
+        return
+    raise InputError(
+        where="--hold-out" if held_out else "the run table",
+        what=f"{left} runs are left for the {parameters} parameters of {form.formula}",
+        expected=f"at least {parameters + 1}",
+        do="hold out fewer" if held_out else "add runs, leave out fewer, or take a form with fewer parameters (--form)",
+    )
 
 
 def _numbers(frame: pl.DataFrame, sources: Mapping[str, Source]) -> tuple[pl.DataFrame, dict[str, dict[int, str]]]:
@@ -133,6 +149,14 @@ def _third(rows: pl.DataFrame, *, table: str) -> pl.DataFrame:
     rows = rows.with_columns(absent)
     n, d, c = (pl.col(quantity.column) for quantity in (N, D, C))
     return rows.with_columns(n.fill_null(c / 6 / d), d.fill_null(c / 6 / n), c.fill_null(6 * n * d))
+
+
+def _other_columns(frame: pl.DataFrame, rows: pl.DataFrame) -> list[pl.Series]:
+    """What else the file says of the runs: the checklist of a report looks for learning rates, seeds, tokenizers."""
+    others = [
+        column for column in frame.get_columns() if column.name not in rows.columns and not column.dtype.is_nested()
+    ]
+    return [column.gather(rows[ROW] - 1) for column in others]
 
 
 def _with_epochs(rows: pl.DataFrame) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smelt.laws import isoflop
 from smelt.laws.findings import Agreement, HeldOut
@@ -13,18 +14,19 @@ from smelt.laws.objective import Objective
 from smelt.laws.points import Points
 
 
-def held_out(points: Points, form: Form, *, objective: Objective) -> HeldOut | None:
-    """The runs of the largest budget (of the largest tenth of FLOPs, without budgets) predicted from the others."""
-    budgets = points.budgets
-    if len(budgets) == 1:
+def held_out(
+    points: Points, form: Form, *, objective: Objective, held: NDArray[np.bool_] | None = None
+) -> HeldOut | None:
+    """The runs in `held` predicted from the others: if not given, those of the largest budget (of the largest tenth of
+    FLOPs, without budgets)."""
+    held = _largest(points) if held is None else held
+    if held is None:
         return None
-    level = budgets[-1] if len(budgets) else np.quantile(points.flops, 0.9)
-    measure = points.budget_flops if len(budgets) else points.flops
-    train, test = points.where(~(measure >= level)), points.where(measure >= level)
+    train, test = points.where(~held), points.where(held)
     loss, n_opt = _held_out_minimum(points)
     enough = len(train) > len(form.parameters)
     return HeldOut(
-        flops=float(level),
+        flops=float(test.flops.min()),
         n=len(test),
         parametric=held_out_error(form, train=train.observations, test=test.observations, objective=objective)
         if enough
@@ -32,6 +34,16 @@ def held_out(points: Points, form: Form, *, objective: Objective) -> HeldOut | N
         isoflop_loss=loss,
         isoflop_n_opt=n_opt,
     )
+
+
+def _largest(points: Points) -> NDArray[np.bool_] | None:
+    """The runs of the largest budget; None where there is but one."""
+    budgets = points.budgets
+    if len(budgets) == 1:
+        return None
+    if len(budgets):
+        return points.budget_flops >= budgets[-1]
+    return points.flops >= np.quantile(points.flops, 0.9)
 
 
 def _held_out_minimum(points: Points) -> tuple[float | None, float | None]:

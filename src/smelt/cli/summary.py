@@ -1,0 +1,126 @@
+"""What `fit` says of a law, as a page of text for the terminal; fitted.py says it to programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from smelt.cli.fitted import curves_of, error_of, exponents_of, largest_flops
+from smelt.laws.findings import METHOD_NAMES, BudgetMinimum, Estimate, Findings, HeldOut, IsoFlop
+from smelt.laws.law import Optimum, ScalingLaw
+from smelt.laws.table import Table
+from smelt.units import format_count
+
+FITTED = ("n_params", "n_tokens", "flops", "loss_nats")
+"""What of a table every fit reads, in the order in which people name it."""
+
+
+def in_words(law: ScalingLaw, table: Table, *, method: str, name: str) -> str:
+    """A page of text: what was read, the parameters, exponents by each method, the optimum, what to doubt."""
+    findings = law.findings
+    parts = [
+        _about_table(findings, table, name=name),
+        *([_about_form(findings)] if method == "parametric" else []),
+        *([_about_budgets(curves_of(findings, method))] if method != "parametric" else []),
+        _about_exponents(findings),
+        _about_optimum(law),
+        _about_held_out(findings.held_out, method),
+        _about_doubts(findings.warnings),
+    ]
+    return "\n\n".join("\n".join(part) for part in parts if part)
+
+
+def _about_table(findings: Findings, table: Table, *, name: str) -> list[str]:
+    data = findings.data
+    spans = ((data.n_params, "parameters"), (data.n_tokens, "tokens"), (data.flops, "FLOPs"))
+    said = ", ".join(f"{format_count(span.least)} to {format_count(span.greatest)} {what}" for span, what in spans)
+    read = ", ".join(f"{column} {table.read[column]}" for column in FITTED if column in table.read)
+    return [f"{name}: {data.n_used:,} of {table.n_rows:,} rows, {said}", f"  {read}"]
+
+
+def _about_form(findings: Findings) -> list[str]:
+    fitted = findings.parametric
+    if fitted is None:
+        return []
+    starts = f"{fitted.n_starts:,} starts, {fitted.at_optimum:.0%} at the optimum"
+    return [
+        f"{fitted.formula}  ({fitted.source})",
+        f"  {fitted.objective_in_words}: {fitted.objective:.7g}; {starts}",
+        "",
+        _row("", "value", "SE", "95% interval"),
+        *(_estimate_row(parameter, found) for parameter, found in fitted.params.items()),
+        f"  standard errors and intervals: {findings.draws:,} draws, seed {findings.seed}",
+    ]
+
+
+def _about_budgets(found: IsoFlop) -> list[str]:
+    return ["Minimum of each budget", _budget_row("FLOPs", "N*", "D*", "loss"), *map(_minimum_row, found.budgets)]
+
+
+def _minimum_row(minimum: BudgetMinimum) -> str:
+    cells = [
+        interval.in_words(form) if interval else "none"
+        for interval, form in (
+            (minimum.n_opt, format_count),
+            (minimum.d_opt, format_count),
+            (minimum.loss_opt, _loss),
+        )
+    ]
+    why = "flat: left out" if minimum.flat else "at the edge: left out"
+    return _budget_row(f"{minimum.budget_flops:.3g}", *cells) + ("" if minimum.in_line else f"  {why}")
+
+
+def _about_exponents(findings: Findings) -> list[str]:
+    rows = [
+        _estimate_row(f"{exponent}, {METHOD_NAMES[method]}", found)
+        for method, exponents in exponents_of(findings).items()
+        for exponent, found in exponents.items()
+    ]
+    return ["N* ~ C^a, D* ~ C^b", _row("", "value", "SE", "95% interval"), *rows] if rows else []
+
+
+def _about_optimum(law: ScalingLaw) -> list[str]:
+    flops = largest_flops(law.findings)
+    optima = law.optimum(flops)
+    where = "the largest budget" if law.findings.data.budgets else "the largest run's compute"
+    rows = [_optimum_row(optimum, trusted=law.trusted == method) for method, optimum in optima.items()]
+    return [f"Optimum at {flops:.3g} FLOPs, {where}", *rows] if rows else []
+
+
+def _optimum_row(optimum: Optimum, *, trusted: bool) -> str:
+    n, d, loss = optimum.n_params.in_words(), optimum.n_tokens.in_words(), optimum.loss_nats.in_words(_loss)
+    mark = "  <- a plan follows this" if trusted else ""
+    return f"  {METHOD_NAMES[optimum.method]}: N {n}, D {d}, loss {loss}{mark}"
+
+
+def _about_held_out(held: HeldOut | None, method: str) -> list[str]:
+    error = error_of(held, method)
+    if held is None or error is None:
+        return ["Held out: nothing, there were too few runs or budgets"]
+    runs = f"{held.n} runs from {held.flops:.3g} FLOPs on" if method == "parametric" else "the largest budget's minimum"
+    return [f"Held out: {runs}, predicted by a fit to the others: mean relative error {error:.2%}"]
+
+
+def _about_doubts(warnings: Iterable[str]) -> list[str]:
+    said = [f"  - {warning}" for warning in warnings]
+    return ["Warnings", *said] if said else []
+
+
+def _estimate_row(name: str, found: Estimate) -> str:
+    interval = f"{_figure(found.ci95[0])} to {_figure(found.ci95[1])}" if found.ci95 else "none"
+    return _row(name, _figure(found.value), _figure(found.se) if found.se is not None else "none", interval)
+
+
+def _row(name: str, value: str, error: str, interval: str) -> str:
+    return f"  {name:<22} {value:>12} {error:>12}   {interval}".rstrip()
+
+
+def _budget_row(flops: str, n: str, d: str, loss: str) -> str:
+    return f"  {flops:<10} {n:<28} {d:<28} {loss}"
+
+
+def _figure(value: float) -> str:
+    return f"{value:.4g}" if abs(value) < 1 else f"{value:.6g}"
+
+
+def _loss(value: float) -> str:
+    return f"{value:.4f}"
