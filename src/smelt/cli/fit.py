@@ -87,6 +87,9 @@ def fit(
     fitted_form = _form(form)
     _check_known(method, METHODS, option="--method")
     _check_output(output)
+    if hold_out is not None and method != "parametric":
+        expected = "--method parametric: the others are held to the largest budget"
+        raise InputError(where="--hold-out", what=f"is given with --method {method}", expected=expected)
     frame = read_frame(runs)
     said = _told_apart(loss or (), frame.columns)
     settings = _settings(fitted_form, _objective(objective or said.objective, delta), bootstrap, seed, resample)
@@ -180,9 +183,7 @@ def _columns(given: dict[str, str | None], column: Sequence[str]) -> Columns:
 def _derive(table: Table, settings: Settings, *, name: str) -> ScalingLaw:
     from smelt.laws.derive import derive_law
 
-    said = ", ".join(f"{quantity} {where}" for quantity, where in table.read.items())
-    say(f"{name}: {said}")
-    say(f"fitting {settings.form.name} to {table.used.height:,} runs, {settings.draws:,} draws ...")
+    say(f"{name}: fitting {settings.form.name} to {table.used.height:,} runs, {settings.draws:,} draws ...")
     return derive_law(table.runs, settings, held_out=table.held_out)
 
 

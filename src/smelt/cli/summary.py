@@ -12,6 +12,8 @@ from smelt.units import format_count
 
 FITTED = ("n_params", "n_tokens", "flops", "loss_nats")
 """What of a table every fit reads, in the order in which people name it."""
+NOTHING = 1e-12
+"""A floor that fell below is none: the fitter holds its logarithm, which knows no zero."""
 
 
 def in_words(law: ScalingLaw, table: Table, *, method: str, name: str) -> str:
@@ -119,6 +121,8 @@ def _budget_row(flops: str, n: str, d: str, loss: str) -> str:
 
 
 def _figure(value: float) -> str:
+    if abs(value) < NOTHING:
+        return "0"
     return f"{value:.4g}" if abs(value) < 1 else f"{value:.6g}"
 
 

@@ -119,7 +119,7 @@ def named_source(frame: pl.DataFrame, said: str, *, option: str, table: str) -> 
         return Source(said, header_unit(said))
     for separator in (":", "*"):
         name, _, unit = said.rpartition(separator)
-        if name.strip() in frame.columns:
+        if name.strip() in frame.columns and (separator == ":" or _parse_unit(unit)):
             return Source(name.strip(), _unit(unit, option=option, said=said))
     try:
         return Source(None, constant=parse_count(said))

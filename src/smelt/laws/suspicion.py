@@ -26,8 +26,8 @@ SMALL = 1e5
 """Only a group of sizes below is suspected of being counted in millions."""
 NAMED = 5
 """Runs or cells that a message names one by one."""
-ONE_BUDGET = 1.02
-"""Runs whose FLOPs differ by less than this factor are of one budget."""
+SAME = 1.02
+"""Runs whose FLOPs differ by less than this factor are of one budget; sizes and tokens likewise do not vary."""
 
 
 def check_cells(
@@ -53,7 +53,7 @@ def check_range(rows: pl.DataFrame, *, table: str) -> None:
     """Raises InputError where all runs spent the same."""
     flops = rows[C.column].to_numpy()
     budgets = rows[BUDGET.column].drop_nulls().n_unique() if BUDGET.column in rows.columns else 0
-    if len(flops) > 1 and (budgets == 1 or flops.max() < ONE_BUDGET * flops.min()):
+    if len(flops) > 1 and (budgets == 1 or flops.max() < SAME * flops.min()):
         raise InputError(
             where=table,
             what=f"all {len(flops)} runs are at one budget, {flops.max():.3g} FLOPs",

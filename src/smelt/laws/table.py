@@ -35,7 +35,7 @@ from smelt.laws.selection import (
     without_empty,
     without_largest,
 )
-from smelt.laws.suspicion import check_cells, check_range, check_units
+from smelt.laws.suspicion import SAME, check_cells, check_range, check_units
 
 REPEATED = 3
 """So many runs for each N and D are a search over something else, and no seeds: taste."""
@@ -105,17 +105,26 @@ def run_table(
 
 
 def check_enough(table: Table, form: Form) -> None:
-    """Raises InputError where the runs, or those that are left without the held-out ones, are too few for a form."""
-    held_out = table.used[HELD_OUT].sum() if HELD_OUT in table.runs.columns else 0
-    left, parameters = table.used.height - held_out, len(form.parameters)
-    if left > parameters:
-        return
-    raise InputError(
-        where="--hold-out" if held_out else "the run table",
-        what=f"{left} runs are left for the {parameters} parameters of {form.formula}",
-        expected=f"at least {parameters + 1}",
-        do="hold out fewer" if held_out else "add runs, leave out fewer, or take a form with fewer parameters (--form)",
-    )
+    """Raises InputError where the runs, without those held out, are too few for a form or all alike in its N or D."""
+    fitted = table.used.filter(~pl.col(HELD_OUT)) if table.held_out is not None else table.used
+    held = table.used.height - fitted.height
+    where = "--hold-out" if held else "the run table"
+    if fitted.height <= len(form.parameters):
+        raise InputError(
+            where=where,
+            what=f"{fitted.height} runs are left for the {len(form.parameters)} parameters of {form.formula}",
+            expected=f"at least {len(form.parameters) + 1}",
+            do="hold out fewer" if held else "add runs, leave out fewer, or take a form with fewer parameters (--form)",
+        )
+    for quantity in (q for q in (N, D) if q.letter in form.variables):
+        values = fitted[quantity.column].to_numpy()
+        if values.max() < SAME * values.min():
+            raise InputError(
+                where=where,
+                what=f"{quantity.meaning} is about {values.max():.3g} in all {fitted.height} runs",
+                expected=f"several values: {form.formula} depends on it",
+                do=f"add runs, or take a form without {quantity.letter} (--form)",
+            )
 
 
 def _numbers(frame: pl.DataFrame, sources: Mapping[str, Source]) -> tuple[pl.DataFrame, dict[str, dict[int, str]]]:
