@@ -80,6 +80,7 @@ def test_the_page_of_text_tells_parameters_methods_optimum_and_warnings(smelt_: 
 
 def test_what_is_written_is_the_law_that_was_said(smelt_: Any, runs: str, tmp_path: Path) -> None:
     found = of_json(smelt_, runs, "--output", str(tmp_path / "law"), "--report", str(tmp_path / "out.html"))
+    assert found["written"] == [str(tmp_path / "law"), str(tmp_path / "out.html")]
     law = ScalingLaw.read(tmp_path / "law")
     assert law.findings.parametric is not None
     assert {name: params.value for name, params in law.findings.parametric.params.items()} == found["params"]
@@ -87,6 +88,13 @@ def test_what_is_written_is_the_law_that_was_said(smelt_: Any, runs: str, tmp_pa
     assert law.draws.height == 200
     page = (tmp_path / "out.html").read_text()
     assert "The scaling law" in page
+
+
+def test_the_next_runs_are_proposed_for_a_target(smelt_: Any, runs: str) -> None:
+    found = of_json(smelt_, runs, "--next", "3", "--target", "1e20")
+    assert len(found["next"]) == 3
+    assert all(run["sd_after"] < run["sd_before"] for run in found["next"])
+    assert found["optimum"]["flops"] == 1e20
 
 
 def test_runs_are_held_out_by_a_condition(smelt_: Any, runs: str) -> None:
@@ -117,7 +125,6 @@ def test_a_column_called_as_an_objective_is_the_column(smelt_: Any, runs: str, t
     pl.read_csv(runs).rename({"Val Loss": "huber"}).write_csv(path)
     status, out, err = smelt_("fit", str(path), *QUICKLY, "--json", "--loss", "huber")
     assert status == 0
-    assert "--loss huber: the column of that name; --objective huber" in err
     assert json.loads(out)["columns"]["loss_nats"] == '"huber"'
 
 
@@ -144,6 +151,8 @@ def test_a_column_called_as_an_objective_is_the_column(smelt_: Any, runs: str, t
         (("--n", "Model Size (M):1"), "too little|not in the same units|are left"),
         (("--output", "runs.csv"), "is a file"),
         (("--bootstrap", "10"), "--bootstrap"),
+        (("--target", "lots"), "--target"),
+        (("--target", "-1e20"), "--target: is -1e20"),
     ],
 )
 def test_a_mistake_is_told_in_one_message(
@@ -189,7 +198,7 @@ def test_runs_without_budgets_have_no_parabolas(smelt_: Any, tmp_path: Path) -> 
     LONG.select("n_params", pl.col("n_tokens") * np.linspace(1, 2, 56), "loss_nats").write_csv(path)
     status, _, err = smelt_("fit", str(path), "--method", "isoflop", *QUICKLY)
     assert status == 2
-    assert "name the column with each run's budget: --budget NAME" in err
+    assert "no optimum by the parabolas" in err
 
 
 def test_the_published_headline_comes_out(smelt_: Any, shared_data: Path) -> None:

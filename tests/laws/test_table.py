@@ -11,7 +11,6 @@ import pytest
 from planted_runs import QUICK, ladder
 from smelt.core.store import Store
 from smelt.errors import InputError
-from smelt.laws.budgets import shared_budgets
 from smelt.laws.cells import numbers_of
 from smelt.laws.columns import Columns, header_unit
 from smelt.laws.derive import derive_law
@@ -251,19 +250,18 @@ def test_the_largest_losses_are_dropped_with_a_reason() -> None:
 
 
 def test_runs_are_called_by_their_names_where_those_tell_them_apart() -> None:
-    named = PLAIN.with_columns(name=pl.Series(["a", "b", "b"]))
-    assert run_table(named).runs["run"].to_list() == ["a", "b (row 2)", "b (row 3)"]
+    twice = pl.concat([PLAIN, PLAIN.tail(1).with_columns(loss=2.0)])
+    named = twice.with_columns(name=pl.Series(["a", None, "b", "b"]))
+    assert run_table(named).runs["run"].to_list() == ["a", "row 2", "b (row 3)", "b (row 4)"]
+    assert run_table(named, columns(run="row")).runs["run"].to_list() == ["row 1", "row 2", "row 3", "row 4"]
 
 
-def test_budgets_are_seen_where_runs_share_their_compute() -> None:
-    table = run_table(ladder().select(N="n_params", C="flops", loss="loss_nats"))
-    assert sorted(set(column(table, "budget_flops"))) == pytest.approx([2e10, 6e10, 1.8e11, 5.4e11])
-    scattered = ladder().with_columns(flops=pl.col("flops") * np.linspace(1, 2, 20))
-    assert "budget_flops" not in run_table(scattered.select(N="n_params", C="flops", loss="loss_nats")).runs.columns
-
-
-def test_seeds_of_one_size_make_no_budget() -> None:
-    assert shared_budgets(np.array([1e18] * 3 + [1e19] * 3), np.full(6, 1e8)) is None
+def test_rows_of_one_run_at_other_tokens_keep_its_name_and_are_told_of() -> None:
+    curve = pl.DataFrame({"run": ["a", "a", "b"], "N": [1e8, 1e8, 2e8], "D": [1e9, 2e9, 1e9], "loss": LOSSES})
+    table = run_table(curve)
+    assert table.runs["run"].to_list() == ["a", "a", "b"]
+    assert "taken for its checkpoints" in table.notes[0]
+    assert not run_table(curve, columns(run="row")).notes
 
 
 @pytest.mark.parametrize(

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import cast
 
 from pydantic import JsonValue
 
-from smelt.errors import InputError
-from smelt.laws.findings import Estimate, Findings, HeldOut, IsoFlop, Method, Record
+from smelt.laws.findings import METHOD_NAMES, Estimate, Findings, HeldOut, IsoFlop, Method, Parametric, Record
 from smelt.laws.law import ScalingLaw
 from smelt.laws.table import Table
 
 Json = dict[str, JsonValue]
+ELSEWHERE = {"params", "theta", "exponents", "residuals"}
+"""Parts of a method's record that the answer says in other places, or not: law.json has them."""
 
 
 def with_notes(law: ScalingLaw, table: Table) -> ScalingLaw:
@@ -23,89 +25,65 @@ def with_notes(law: ScalingLaw, table: Table) -> ScalingLaw:
     return replace(law, findings=law.findings.model_copy(update={"warnings": warnings}))
 
 
-def check_method(law: ScalingLaw, method: str) -> None:
-    """Raises InputError where the runs do not allow the method."""
-    if method != "parametric" and not curves_of(law.findings, method).exponents:
-        budgets = law.findings.data.budgets
-        raise InputError(
-            where=f"--method {method}",
-            what=f"there are {len(budgets)} budgets, and no line through two minima of theirs",
-            expected="at least two budgets with three sizes each and the minimum between them",
-            do="add sizes to the budgets" if budgets else "name the column with each run's budget: --budget NAME",
-        )
+def record_of(findings: Findings, method: Method) -> Parametric | IsoFlop | None:
+    """What one method found: `Findings` has a record of its name."""
+    return getattr(findings, method, None)
 
 
-def curves_of(findings: Findings, method: str) -> IsoFlop:
-    """What was found by a method that takes budgets one by one."""
-    found = findings.isoflop
-    return found or IsoFlop(fails="", budgets=[], d_opt=None, loss_opt=None, exponents={}, usable=False)
-
-
-def answer(law: ScalingLaw, table: Table, *, method: str) -> str:
-    """The JSON of `fit --json`."""
+def answer(
+    law: ScalingLaw,
+    table: Table,
+    *,
+    method: Method,
+    flops: float | None = None,
+    proposed: Sequence[Record] = (),
+    written: Sequence[Path] = (),
+) -> str:
+    """The JSON of `fit --json`; `flops` is where the optimum is asked for, by default the largest budget."""
     findings = law.findings
-    value: Json = {"method": method}
-    value |= _parametric(findings) if method == "parametric" else _by_budgets(curves_of(findings, method))
+    found = record_of(findings, method)
+    assert found is not None, "a method that has nothing to say was refused"
+    value: Json = {"method": method, "form": METHOD_NAMES[method], **_parameters(found), "objective": None}
+    value |= cast("Json", found.model_dump(mode="json", exclude=ELSEWHERE))
     value |= {
+        "optimum_exponent": _exponent(found.exponents),
         "n_rows": table.n_rows,
         "n_used": findings.data.n_used,
         "dropped": [{"run": run, "why": why} for run, why in findings.data.dropped.items()],
         "held_out": _held_out(findings.held_out, method),
         "exponents": {name: _estimates(found) for name, found in exponents_of(findings).items()},
-        "optimum": _optimum(law),
+        "optimum": _optimum(law, flops or largest_flops(findings)),
+        "trusted": law.trusted,
         "agreement": _dumped(findings.agreement),
         "draws": findings.draws,
         "seed": findings.seed,
         "columns": cast("Json", table.read),
+        "next": [_dumped(run) for run in proposed],
+        "written": [str(path) for path in written],
         "warnings": cast("list[JsonValue]", findings.warnings),
     }
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def _parametric(findings: Findings) -> Json:
-    fitted = findings.parametric
-    assert fitted is not None, "runs enough were checked before the fit"
+def _parameters(found: Parametric | IsoFlop) -> Json:
+    """Of a form as its formula names them; of lines those of D* = k_d C^b."""
+    params = found.params if isinstance(found, Parametric) else _of_line(found)
     return {
-        "form": fitted.form,
-        "formula": fitted.formula,
-        **_parameters(fitted.params),
-        "objective": fitted.objective,
-        "objective_in_words": fitted.objective_in_words,
-        "n_starts": fitted.n_starts,
-        "at_optimum": fitted.at_optimum,
-        "optimum_exponent": _exponent(fitted.exponents),
-        "loose": cast("list[JsonValue]", fitted.loose),
+        "params": {name: estimate.value for name, estimate in params.items()},
+        "se": {name: estimate.se for name, estimate in params.items()},
+        "ci95": {name: _ends(estimate) for name, estimate in params.items()},
     }
 
 
-def _by_budgets(found: IsoFlop) -> Json:
-    """Exponents and per-budget optima; `params` are those of D* = k_d C^b and N* = C / 6D*."""
+def _of_line(found: IsoFlop) -> dict[str, Estimate]:
     line = found.d_opt
-    assert line is not None, "checked before"
-    return {
-        "form": "D* = k_d C^b, N* = C / 6D*",
-        **_parameters({"ln_k_d": Estimate(value=line.intercept), "b": line.slope}),
-        "objective": None,
-        "optimum_exponent": _exponent(found.exponents),
-        "budgets": [_dumped(minimum) for minimum in found.budgets],
-    }
-
-
-def _parameters(params: Mapping[str, Estimate]) -> Json:
-    return {
-        "params": {name: found.value for name, found in params.items()},
-        "se": {name: found.se for name, found in params.items()},
-        "ci95": {name: _ends(found) for name, found in params.items()},
-    }
+    return {"ln_k_d": Estimate(value=line.intercept), "b": line.slope} if line else {}
 
 
 def exponents_of(findings: Findings) -> dict[Method, dict[str, Estimate]]:
     """a and b by each method that has them."""
-    found: dict[Method, dict[str, Estimate]] = {
-        "parametric": findings.parametric.exponents if findings.parametric else {},
-        "isoflop": findings.isoflop.exponents if findings.isoflop else {},
-    }
-    return {method: exponents for method, exponents in found.items() if exponents}
+    records: dict[Method, Parametric | IsoFlop | None] = {name: record_of(findings, name) for name in METHOD_NAMES}
+    return {method: found.exponents for method, found in records.items() if found and found.exponents}
 
 
 def _exponent(exponents: Mapping[str, Estimate]) -> JsonValue:
@@ -121,7 +99,7 @@ def _estimates(found: Mapping[str, Estimate]) -> JsonValue:
     return {name: _dumped(estimate) for name, estimate in found.items()}
 
 
-def _held_out(held: HeldOut | None, method: str) -> JsonValue:
+def _held_out(held: HeldOut | None, method: Method) -> JsonValue:
     """Of the method that answers: the form's mean error over the runs, or that of the largest budget's least loss."""
     error = error_of(held, method)
     if held is None or error is None:
@@ -129,16 +107,15 @@ def _held_out(held: HeldOut | None, method: str) -> JsonValue:
     return {"mean_rel_err": error, "n": held.n if method == "parametric" else 1, "from_flops": held.flops}
 
 
-def error_of(held: HeldOut | None, method: str) -> float | None:
+def error_of(held: HeldOut | None, method: Method) -> float | None:
     """The held-out error of the method that answers."""
     if held is None:
         return None
     return held.parametric if method == "parametric" else held.isoflop_loss
 
 
-def _optimum(law: ScalingLaw) -> JsonValue:
-    """By each method, at the largest budget."""
-    flops = largest_flops(law.findings)
+def _optimum(law: ScalingLaw, flops: float) -> JsonValue:
+    """By each method."""
     found: Json = {"flops": flops}
     for method, optimum in law.optimum(flops).items():
         figures = {"n_params": optimum.n_params, "n_tokens": optimum.n_tokens, "loss_nats": optimum.loss_nats}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from smelt.cli.fitted import curves_of, error_of, exponents_of, largest_flops
-from smelt.laws.findings import METHOD_NAMES, BudgetMinimum, Estimate, Findings, HeldOut, IsoFlop
+from smelt.cli.fitted import error_of, exponents_of, largest_flops, record_of
+from smelt.laws.findings import METHOD_NAMES, BudgetMinimum, Estimate, Findings, HeldOut, IsoFlop, Method, Parametric
 from smelt.laws.law import Optimum, ScalingLaw
 from smelt.laws.table import Table
 from smelt.units import format_count
@@ -16,15 +16,14 @@ NOTHING = 1e-12
 """A floor that fell below is none: the fitter holds its logarithm, which knows no zero."""
 
 
-def in_words(law: ScalingLaw, table: Table, *, method: str, name: str) -> str:
+def in_words(law: ScalingLaw, table: Table, *, method: Method, name: str, flops: float | None = None) -> str:
     """A page of text: what was read, the parameters, exponents by each method, the optimum, what to doubt."""
     findings = law.findings
     parts = [
         _about_table(findings, table, name=name),
-        *([_about_form(findings)] if method == "parametric" else []),
-        *([_about_budgets(curves_of(findings, method))] if method != "parametric" else []),
+        _about_method(record_of(findings, method), findings),
         _about_exponents(findings),
-        _about_optimum(law),
+        _about_optimum(law, flops),
         _about_held_out(findings.held_out, method),
         _about_doubts(findings.warnings),
     ]
@@ -39,10 +38,15 @@ def _about_table(findings: Findings, table: Table, *, name: str) -> list[str]:
     return [f"{name}: {data.n_used:,} of {table.n_rows:,} rows, {said}", f"  {read}"]
 
 
-def _about_form(findings: Findings) -> list[str]:
-    fitted = findings.parametric
-    if fitted is None:
-        return []
+def _about_method(found: Parametric | IsoFlop | None, findings: Findings) -> list[str]:
+    if isinstance(found, Parametric):
+        return _about_form(found, findings)
+    budgets: list[BudgetMinimum] = getattr(found, "budgets", [])  # an envelope has none
+    rows = [_minimum_row(minimum) for minimum in budgets]
+    return ["Minimum of each budget", _budget_row("FLOPs", "N*", "D*", "loss"), *rows] if rows else []
+
+
+def _about_form(fitted: Parametric, findings: Findings) -> list[str]:
     starts = f"{fitted.n_starts:,} starts, {fitted.at_optimum:.0%} at the optimum"
     return [
         f"{fitted.formula}  ({fitted.source})",
@@ -52,10 +56,6 @@ def _about_form(findings: Findings) -> list[str]:
         *(_estimate_row(parameter, found) for parameter, found in fitted.params.items()),
         f"  standard errors and intervals: {findings.draws:,} draws, seed {findings.seed}",
     ]
-
-
-def _about_budgets(found: IsoFlop) -> list[str]:
-    return ["Minimum of each budget", _budget_row("FLOPs", "N*", "D*", "loss"), *map(_minimum_row, found.budgets)]
 
 
 def _minimum_row(minimum: BudgetMinimum) -> str:
@@ -80,11 +80,11 @@ def _about_exponents(findings: Findings) -> list[str]:
     return ["N* ~ C^a, D* ~ C^b", _row("", "value", "SE", "95% interval"), *rows] if rows else []
 
 
-def _about_optimum(law: ScalingLaw) -> list[str]:
-    flops = largest_flops(law.findings)
-    optima = law.optimum(flops)
-    where = "the largest budget" if law.findings.data.budgets else "the largest run's compute"
-    rows = [_optimum_row(optimum, trusted=law.trusted == method) for method, optimum in optima.items()]
+def _about_optimum(law: ScalingLaw, flops: float | None) -> list[str]:
+    budgets = law.findings.data.budgets
+    where = "the target" if flops else "the largest budget" if budgets else "the largest run's compute"
+    flops = flops or largest_flops(law.findings)
+    rows = [_optimum_row(optimum, trusted=law.trusted == method) for method, optimum in law.optimum(flops).items()]
     return [f"Optimum at {flops:.3g} FLOPs, {where}", *rows] if rows else []
 
 
@@ -94,7 +94,7 @@ def _optimum_row(optimum: Optimum, *, trusted: bool) -> str:
     return f"  {METHOD_NAMES[optimum.method]}: N {n}, D {d}, loss {loss}{mark}"
 
 
-def _about_held_out(held: HeldOut | None, method: str) -> list[str]:
+def _about_held_out(held: HeldOut | None, method: Method) -> list[str]:
     error = error_of(held, method)
     if held is None or error is None:
         return ["Held out: nothing, there were too few runs or budgets"]

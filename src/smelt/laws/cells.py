@@ -31,13 +31,17 @@ def numbers_of(cells: pl.Series) -> tuple[pl.Series, dict[int, str]]:
 
 
 def names_of(cells: pl.Series | None, height: int) -> pl.Series:
-    """What to call each run: what the cell says; where that is empty or not unique, by its row of the file from 1."""
+    """What to call each run: what the cell says; where there is none, its row of the file from 1."""
     row = pl.format("row {}", pl.int_range(1, height + 1))
-    if cells is None:
-        return pl.select(row.alias("run")).to_series()
-    name = pl.lit(cells.cast(pl.String, strict=False))
-    told_apart = pl.when(name.is_duplicated()).then(pl.format("{} ({})", name, row)).otherwise(name)
-    return pl.select(pl.coalesce(told_apart, row).alias("run")).to_series()
+    names = [] if cells is None else [pl.lit(cells.cast(pl.String, strict=False))]
+    return pl.select(pl.coalesce(*names, row).alias("run")).to_series()
+
+
+def told_apart(rows: pl.DataFrame) -> pl.DataFrame:
+    """With the row in the names of runs that agree in name, size and tokens; other rows of one name are checkpoints."""
+    same = pl.struct("run", "n_params", "n_tokens").is_duplicated()
+    named = pl.when(same).then(pl.format("{} (row {})", "run", "row")).otherwise("run")
+    return rows.with_columns(named.alias("run"))
 
 
 def _number(text: str) -> float | None:

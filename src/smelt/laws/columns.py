@@ -47,14 +47,15 @@ class Columns(BaseModel):
     budget: str | None = None
     """FLOPs that each run was meant to cost."""
     run: str | None = None
-    """The runs' names."""
+    """The runs' names; `row` to call them by their rows whatever the table says."""
     other: dict[str, str] = Field(default_factory=dict)
     """What else forms depend on, by their names for it: `{ U = "unique tokens" }`."""
 
 
 NOT_FINAL = {"train", "training", "avg", "average", "max", "min", "std", "sem", "se", "err", "lo95", "hi95", "step"}
 """Words in the name of a loss that is not the held-out loss, but that in training, or a spread or bound of one."""
-NO_FLOPS = "6ND"
+NO_FLOPS, BY_ROW = "6ND", "row"
+"""What `flops` and `run` say to leave the table's columns aside."""
 SHOWN = 20
 """Columns that a message lists."""
 UNIT_WORDS = {**COUNTS, "thousands": 1e3, "millions": 1e6, "billions": 1e9, "bn": 1e9, "trillions": 1e12}
@@ -96,7 +97,8 @@ def find_columns(frame: pl.DataFrame, columns: Columns, *, table: str, needed: I
     found: dict[str, Source] = {}
     for quantity in (N, D, C, BUDGET, LOSS, RUN):
         said: str | None = getattr(columns, quantity.field)
-        source = None if said == NO_FLOPS else _source(frame, quantity, said, table=table)
+        aside = {C: NO_FLOPS, RUN: BY_ROW}.get(quantity) == said and said not in frame.columns
+        source = None if said and aside else _source(frame, quantity, said, table=table)
         found |= {quantity.column: source} if source else {}
     if LOSS.column not in found:
         raise _missing(frame, LOSS, table=table)

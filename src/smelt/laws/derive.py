@@ -20,6 +20,7 @@ from smelt.laws.findings import (
     Interval,
     IsoFlop,
     LineFit,
+    Method,
     Parametric,
     Residual,
     Span,
@@ -51,10 +52,12 @@ class Settings:
     objective: Objective = field(default_factory=Objective)
     resampling: Resampling = "runs"
     """What the bootstrap draws anew."""
+    method: Method | None = None
+    """The method to follow; None leaves it to `trusted_method`."""
 
 
 def derive_law(
-    runs: pl.DataFrame, settings: Settings | None = None, *, held_out: pl.Series | None = None
+    runs: pl.DataFrame, settings: Settings | None = None, held_out: NDArray[np.bool_] | None = None
 ) -> ScalingLaw:
     """The law of a table of runs (columns as in `Points.from_frame`, and epochs and bpb if known).
 
@@ -65,7 +68,7 @@ def derive_law(
     points, dropped = Points.from_frame(runs, other=_other(settings.form))
     parametric, theta_draws = _parametric(points, settings)
     isoflop_findings, line_draws = _isoflop(points, settings)
-    trusted = trusted_method(isoflop_findings, parametric)
+    trusted = settings.method or trusted_method(isoflop_findings, parametric)
     if trusted is None:
         raise _too_little(points, settings.form)
     findings = Findings(
@@ -73,9 +76,7 @@ def derive_law(
         data=_data(runs, points, dropped),
         parametric=parametric,
         isoflop=isoflop_findings,
-        held_out=validate.held_out(
-            points, settings.form, objective=settings.objective, held=_mask(held_out, runs, points)
-        ),
+        held_out=validate.held_out(points, settings.form, objective=settings.objective, test=_test(runs, held_out)),
         agreement=None,
         trusted=trusted,
         draws=settings.draws,
@@ -83,18 +84,26 @@ def derive_law(
         warnings=[],
         checklist={},
     )
+    _check_method(findings, settings.method)
     law = ScalingLaw(findings, pl.DataFrame(theta_draws | line_draws))
     findings = findings.model_copy(update={"agreement": agreement(law, points)})
     said = {"warnings": doubts(findings), "checklist": checklist(findings, runs)}
     return replace(law, findings=findings.model_copy(update=said))
 
 
-def _mask(held_out: pl.Series | None, runs: pl.DataFrame, points: Points) -> NDArray[np.bool_] | None:
-    """Of the usable runs those that are held out, found by their names."""
-    if held_out is None:
-        return None
-    names = set(runs["run"].filter(held_out))
-    return np.array([run in names for run in points.run])
+def _check_method(findings: Findings, method: Method | None) -> None:
+    """Raises InputError where the method asked for has no optimum."""
+    if method == "isoflop" and (findings.isoflop is None or findings.isoflop.d_opt is None):
+        raise InputError(
+            where="the run table",
+            what="gives no optimum by the parabolas, the method asked for",
+            expected="two budgets of three sizes with their minima inside",
+            do="name the column with each run's budget, or no method",
+        )
+
+
+def _test(runs: pl.DataFrame, held_out: NDArray[np.bool_] | None) -> Points | None:
+    return None if held_out is None else Points.from_frame(runs.filter(held_out))[0]
 
 
 def _other(form: Form) -> tuple[str, ...]:

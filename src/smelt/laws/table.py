@@ -17,9 +17,8 @@ import numpy as np
 import polars as pl
 
 from smelt.errors import InputError
-from smelt.laws.budgets import shared_budgets
-from smelt.laws.cells import names_of, numbers_of
-from smelt.laws.columns import NO_FLOPS, Source, find_columns
+from smelt.laws.cells import names_of, numbers_of, told_apart
+from smelt.laws.columns import BY_ROW, NO_FLOPS, Source, find_columns
 from smelt.laws.forms import Form
 from smelt.laws.points import DROPPED
 from smelt.laws.quantities import BUDGET, LOSS, RUN, C, D, N
@@ -82,7 +81,7 @@ def run_table(
     selection = selection or Selection()
     sources = find_columns(frame, selection.columns, table=table, needed=needed)
     rows, wrong = _numbers(frame, sources)
-    rows = _third(rows, table=table)
+    rows = told_apart(_third(rows, table=table))
     if selection.where is not None:
         rows = wanted(frame, rows, selection.where, table=table)
     positive = [name for name in rows.columns if name in {q.column for q in (N, D, C, LOSS)} | set(needed)]
@@ -97,7 +96,7 @@ def run_table(
         rows = without_largest(rows, selection.drop_largest)
     if selection.hold_out is not None:
         rows = with_held_out(frame, rows, selection.hold_out)
-    rows = _with_budgets(_with_epochs(rows))
+    rows = _with_epochs(rows)
     check_range(used(rows), table=table)
     read = {column: source.in_words() for column, source in sources.items()} | _worked_out(sources)
     runs = rows.hstack(_other_columns(frame, rows)).drop(ROW)
@@ -175,18 +174,6 @@ def _with_epochs(rows: pl.DataFrame) -> pl.DataFrame:
     return rows
 
 
-def _with_budgets(rows: pl.DataFrame) -> pl.DataFrame:
-    """Budgets that the table does not name are FLOPs that runs of several sizes share."""
-    if BUDGET.column in rows.columns:
-        return rows
-    usable = used(rows)
-    budgets = shared_budgets(usable[C.column].to_numpy(), usable[N.column].to_numpy())
-    if budgets is None:
-        return rows
-    found = usable.select(ROW).with_columns(pl.Series(BUDGET.column, budgets).fill_nan(None))
-    return rows.join(found, on=ROW, how="left", maintain_order="left")
-
-
 def _about_columns(sources: Mapping[str, Source]) -> Iterable[str]:
     """A size without embeddings is said to be one: exponents differ by what is counted (Pearce & Song 2024)."""
     size = sources.get(N.column)
@@ -195,7 +182,7 @@ def _about_columns(sources: Mapping[str, Source]) -> Iterable[str]:
 
 
 def _about_rows(rows: pl.DataFrame, *, table: str) -> Iterable[str]:
-    """Duplicates, runs that may be one, and searches over hyperparameters."""
+    """Duplicates, runs that may be one, checkpoints, and searches over hyperparameters."""
     copies = rows[DROPPED].str.starts_with("the same as").sum()
     if copies:
         yield f"{copies} of {rows.height:,} rows of {table} repeat an earlier one in every column: each is used once."
@@ -205,6 +192,12 @@ def _about_rows(rows: pl.DataFrame, *, table: str) -> Iterable[str]:
     alike = seen.filter(seen.is_duplicated()).height
     if alike:
         yield f"{alike} runs share {letters} and loss with another: one that was logged twice counts twice."
+    curve = [RUN.column, N.column]
+    if earlier := used(rows).height - used(rows).n_unique(curve):
+        yield (
+            f"{earlier:,} rows are of the run and size of another, at other tokens: they are taken for its checkpoints. "
+            f"If they are runs of their own, name them by their rows: --run {BY_ROW}."
+        )
     if (settings := seen.n_unique(columns)) * REPEATED <= seen.height:
         yield (
             f"{seen.height:,} runs have only {settings:,} different settings of {letters}. Where hyperparameters were "

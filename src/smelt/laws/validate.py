@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from smelt.laws import isoflop
 from smelt.laws.findings import Agreement, HeldOut
@@ -14,15 +13,13 @@ from smelt.laws.objective import Objective
 from smelt.laws.points import Points
 
 
-def held_out(
-    points: Points, form: Form, *, objective: Objective, held: NDArray[np.bool_] | None = None
-) -> HeldOut | None:
-    """The runs in `held` predicted from the others: if not given, those of the largest budget (of the largest tenth of
+def held_out(points: Points, form: Form, *, objective: Objective, test: Points | None = None) -> HeldOut | None:
+    """The runs of `test` predicted from the others: if not given, those of the largest budget (of the largest tenth of
     FLOPs, without budgets)."""
-    held = _largest(points) if held is None else held
-    if held is None:
+    test = _largest(points) if test is None else test
+    if test is None:
         return None
-    train, test = points.where(~held), points.where(held)
+    train = points.where(~np.isin(points.run, test.run))
     loss, n_opt = _held_out_minimum(points)
     enough = len(train) > len(form.parameters)
     return HeldOut(
@@ -36,14 +33,13 @@ def held_out(
     )
 
 
-def _largest(points: Points) -> NDArray[np.bool_] | None:
-    """The runs of the largest budget; None where there is but one."""
+def _largest(points: Points) -> Points | None:
     budgets = points.budgets
     if len(budgets) == 1:
         return None
     if len(budgets):
-        return points.budget_flops >= budgets[-1]
-    return points.flops >= np.quantile(points.flops, 0.9)
+        return points.where(points.budget_flops >= budgets[-1])
+    return points.where(points.flops >= np.quantile(points.flops, 0.9))
 
 
 def _held_out_minimum(points: Points) -> tuple[float | None, float | None]:
