@@ -1,6 +1,6 @@
 """What `smelt fit` makes of the tables that papers published, as the table of docs/how-to/fit.md.
 
-    python -m benchmarks.public_tables ../shared/data/scaling
+python -m benchmarks.public_tables ../shared/data/scaling
 """
 
 from __future__ import annotations

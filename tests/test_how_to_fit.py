@@ -51,7 +51,9 @@ def blocks(page: Path, kind: str) -> list[str]:
 
 
 def commands() -> list[str]:
-    return [line for block in blocks(PAGES[0], "") for line in block.splitlines() if line.startswith("smelt fit runs.csv")]
+    return [
+        line for block in blocks(PAGES[0], "") for line in block.splitlines() if line.startswith("smelt fit runs.csv")
+    ]
 
 
 @pytest.fixture

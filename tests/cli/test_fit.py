@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from planted_runs import ALPHA, BETA, FewStarts, ladder
+from smelt.laws.findings import METHOD_NAMES
 from smelt.laws.forms import FORMS
 from smelt.laws.law import ScalingLaw
 
@@ -59,6 +60,16 @@ def test_a_planted_law_is_found_from_a_table_without_options(smelt_: Any, runs: 
     assert found["held_out"]["n"] == 8
     assert found["held_out"]["mean_rel_err"] < 0.005
     assert found["columns"]["n_params"] == '"Model Size (M)" x 1e+06'
+
+
+@pytest.mark.parametrize("method", [method for method in METHOD_NAMES if method != "parametric"])
+def test_every_method_answers_with_its_exponent(smelt_: Any, runs: str, method: str) -> None:
+    found = of_json(smelt_, runs, "--method", method)
+    assert found["optimum_exponent"]["value"] == pytest.approx(BETA / (ALPHA + BETA), abs=0.05)
+    assert found["trusted"] == method
+    status, out, _ = smelt_("fit", runs, "--method", method, *QUICKLY)
+    assert status == 0
+    assert "N*" in out
 
 
 def test_parabolas_answer_by_budget(smelt_: Any, runs: str) -> None:
@@ -125,6 +136,7 @@ def test_a_column_called_as_an_objective_is_the_column(smelt_: Any, runs: str, t
     pl.read_csv(runs).rename({"Val Loss": "huber"}).write_csv(path)
     status, out, err = smelt_("fit", str(path), *QUICKLY, "--json", "--loss", "huber")
     assert status == 0
+    assert "--loss huber is the column of that name" in err
     assert json.loads(out)["columns"]["loss_nats"] == '"huber"'
 
 
@@ -151,6 +163,7 @@ def test_a_column_called_as_an_objective_is_the_column(smelt_: Any, runs: str, t
         (("--n", "Model Size (M):1"), "too little|not in the same units|are left"),
         (("--output", "runs.csv"), "is a file"),
         (("--bootstrap", "10"), "--bootstrap"),
+        (("--at", "U=1e9"), "--at: there is no 'unique_tokens'; expected none"),
         (("--target", "lots"), "--target"),
         (("--target", "-1e20"), "--target: is -1e20"),
     ],

@@ -12,12 +12,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast, get_args
 
+import numpy as np
+import polars as pl
+
 from smelt.errors import InputError
 from smelt.laws.columns import Columns
 from smelt.laws.derive import Resampling, Settings
 from smelt.laws.findings import Method
 from smelt.laws.forms import COLUMNS, FORMS, Form
 from smelt.laws.objective import DELTA, Kind, Objective
+from smelt.units import parse_count
 
 OBJECTIVES: tuple[str, ...] = get_args(Kind)
 
@@ -74,6 +78,28 @@ def needed_by(form: Form) -> list[str]:
     return [COLUMNS.get(name, name) for name in form.variables if name not in ("N", "D", "C")]
 
 
+def held_at(values: Sequence[str], form: Form, runs: pl.DataFrame) -> dict[str, float]:
+    """The form's further variables at the optimum, by their columns: what `--at` says, else the runs' medians."""
+    held = {column: float(np.median(runs[column])) for column in needed_by(form)}
+    for value in values:
+        variable, amount = (part.strip() for part in value.partition("=")[::2])
+        column = COLUMNS.get(variable, variable)
+        check_known(column, held, option="--at")
+        held[column] = count_of(amount, option="--at")
+    return held
+
+
+def count_of(text: str, *, option: str) -> float:
+    """A positive count such as 1e22 or 25B."""
+    try:
+        count = parse_count(text)
+    except ValueError as error:
+        raise InputError(where=option, what=str(error), expected="a positive number such as 1e22") from error
+    if not 0 < count < float("inf"):
+        raise InputError(where=option, what=f"is {text}", expected="a positive number such as 1e22")
+    return count
+
+
 def check_known(value: str, known: Iterable[str], *, option: str) -> None:
     """Raises InputError where `value` is none of those known."""
     names = list(known)
@@ -83,7 +109,7 @@ def check_known(value: str, known: Iterable[str], *, option: str) -> None:
     raise InputError(
         where=option,
         what=f"there is no {value!r}",
-        expected=f"one of {', '.join(names)}",
+        expected=f"one of {', '.join(names)}" if names else "none: the form has no further variables",
         do=f"did you mean {close[0]}?" if close else None,
     )
 

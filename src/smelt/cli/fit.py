@@ -70,6 +70,10 @@ def fit(
         int, typer.Option(min=0, metavar="K", help="Say which K runs would narrow the optimum at --target most.")
     ] = 0,
     target: Annotated[str | None, typer.Option(metavar="FLOPS", help="The budget that the law is for.")] = None,
+    at: Annotated[
+        list[str] | None,
+        typer.Option(metavar="VAR=VALUE", help="Where the form's other variables are held at the optimum: U=25B."),
+    ] = None,
     report: Annotated[Path | None, typer.Option(help="Write an HTML report there.")] = None,
     figures: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write each of its figures to a file in this folder.")
@@ -81,7 +85,7 @@ def fit(
     json: JsonOption = False,
 ) -> None:
     """Fit a scaling law to a table of runs: parameters with intervals, the optimum, and what to doubt."""
-    from smelt.cli.asked import columns_of, needed_by, settings_of, told_apart
+    from smelt.cli.asked import OBJECTIVES, columns_of, count_of, held_at, needed_by, settings_of, told_apart
     from smelt.cli.fitted import answer, largest_flops, with_notes
     from smelt.cli.summary import in_words
     from smelt.laws.read import read_frame
@@ -89,12 +93,14 @@ def fit(
     from smelt.laws.table import check_enough, run_table
 
     _check_output(output)
-    target_flops = None if target is None else _count(target)
+    target_flops = None if target is None else count_of(target, option="--target")
     if hold_out is not None and method not in (None, "parametric"):
         expected = "--method parametric: the others are held to the largest budget"
         raise InputError(where="--hold-out", what=f"is given with --method {method}", expected=expected)
     frame = read_frame(runs)
     said = told_apart(loss or (), frame.columns)
+    if said.column in OBJECTIVES:
+        _say(f"--loss {said.column} is the column of that name; --objective {said.column} is what is minimised")
     settings = settings_of(
         form=form,
         method=method,
@@ -110,14 +116,15 @@ def fit(
     by: Method = settings.method or "parametric"
     if by == "parametric":
         check_enough(table, settings.form)
+    held = held_at(at or (), settings.form, table.used)
     law = with_notes(_derive(table, settings, name=runs.name), table)
     flops_ahead = target_flops or BEYOND * largest_flops(law.findings)
     proposed = _next_runs(law, table, settings, next, flops_ahead) if next else []
     written = Outputs(output, report, figures, format).write(law, table, title=runs.stem, target_flops=target_flops)
     if json:
-        print(answer(law, table, method=by, flops=target_flops, proposed=proposed, written=written))
+        print(answer(law, table, method=by, flops=target_flops, held=held, proposed=proposed, written=written))
         return
-    print(in_words(law, table, method=by, name=runs.name, flops=target_flops))
+    print(in_words(law, table, method=by, name=runs.name, flops=target_flops, held=held))
     if proposed:
         print(f"\n{_proposed_in_words(proposed, flops_ahead)}")
     if written:
@@ -155,8 +162,7 @@ class Outputs:
 def _derive(table: Table, settings: Settings, *, name: str) -> ScalingLaw:
     from smelt.laws.derive import derive_law
 
-    said = f"{name}: fitting {settings.form.name} to {table.used.height:,} runs, {settings.draws:,} draws ..."
-    print(said, file=sys.stderr)
+    _say(f"{name}: fitting {settings.form.name} to {table.used.height:,} runs, {settings.draws:,} draws ...")
     held_out = table.held_out
     return derive_law(table.runs, settings, None if held_out is None else held_out.to_numpy())
 
@@ -176,18 +182,11 @@ def _proposed_in_words(proposed: list[ProposedRun], target_flops: float) -> str:
     return design.in_words(proposed, target_flops)
 
 
-def _count(text: str) -> float:
-    from smelt.units import parse_count
-
-    try:
-        flops = parse_count(text)
-    except ValueError as error:
-        raise InputError(where="--target", what=str(error), expected="FLOPs such as 1e22") from error
-    if not 0 < flops < float("inf"):
-        raise InputError(where="--target", what=f"is {text}", expected="FLOPs such as 1e22")
-    return flops
-
-
 def _check_output(output: Path | None) -> None:
     if output is not None and output.exists() and not output.is_dir():
         raise InputError(where=f"--output {output}", what="is a file", expected="a folder, new or of an earlier law")
+
+
+def _say(line: str) -> None:
+    """Progress, on stderr."""
+    print(line, file=sys.stderr)

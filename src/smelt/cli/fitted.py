@@ -36,10 +36,12 @@ def answer(
     *,
     method: Method,
     flops: float | None = None,
+    held: Mapping[str, float] = {},
     proposed: Sequence[Record] = (),
     written: Sequence[Path] = (),
 ) -> str:
-    """The JSON of `fit --json`; `flops` is where the optimum is asked for, by default the largest budget."""
+    """The JSON of `fit --json`; `flops` is where the optimum is asked for, by default the largest budget,
+    and `held` what else the form depends on there."""
     findings = law.findings
     found = record_of(findings, method)
     assert found is not None, "a method that has nothing to say was refused"
@@ -52,7 +54,7 @@ def answer(
         "dropped": [{"run": run, "why": why} for run, why in findings.data.dropped.items()],
         "held_out": _held_out(findings.held_out, method),
         "exponents": {name: _estimates(found) for name, found in exponents_of(findings).items()},
-        "optimum": _optimum(law, flops or largest_flops(findings)),
+        "optimum": _optimum(law, flops or largest_flops(findings), held),
         "trusted": law.trusted,
         "agreement": _dumped(findings.agreement),
         "draws": findings.draws,
@@ -111,13 +113,13 @@ def error_of(held: HeldOut | None, method: Method) -> float | None:
     """The held-out error of the method that answers."""
     if held is None:
         return None
-    return held.parametric if method == "parametric" else held.isoflop_loss
+    return {"parametric": held.parametric, "isoflop": held.isoflop_loss}.get(method)
 
 
-def _optimum(law: ScalingLaw, flops: float) -> JsonValue:
+def _optimum(law: ScalingLaw, flops: float, held: Mapping[str, float]) -> JsonValue:
     """By each method."""
-    found: Json = {"flops": flops}
-    for method, optimum in law.optimum(flops).items():
+    found: Json = {"flops": flops, **held}
+    for method, optimum in law.optimum(flops, **held).items():
         figures = {"n_params": optimum.n_params, "n_tokens": optimum.n_tokens, "loss_nats": optimum.loss_nats}
         found[method] = {name: _dumped(interval) for name, interval in figures.items()}
     return found

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from smelt.cli.fitted import error_of, exponents_of, largest_flops, record_of
-from smelt.laws.findings import METHOD_NAMES, BudgetMinimum, Estimate, Findings, HeldOut, IsoFlop, Method, Parametric
+from smelt.laws.findings import (
+    METHOD_NAMES,
+    BudgetMinimum,
+    Estimate,
+    Findings,
+    HeldOut,
+    IsoFlop,
+    Method,
+    Parametric,
+)
 from smelt.laws.law import Optimum, ScalingLaw
 from smelt.laws.table import Table
 from smelt.units import format_count
+
+if TYPE_CHECKING:
+    from smelt.laws.findings import Holder
 
 FITTED = ("n_params", "n_tokens", "flops", "loss_nats")
 """What of a table every fit reads, in the order in which people name it."""
@@ -16,14 +29,22 @@ NOTHING = 1e-12
 """A floor that fell below is none: the fitter holds its logarithm, which knows no zero."""
 
 
-def in_words(law: ScalingLaw, table: Table, *, method: Method, name: str, flops: float | None = None) -> str:
+def in_words(
+    law: ScalingLaw,
+    table: Table,
+    *,
+    method: Method,
+    name: str,
+    flops: float | None = None,
+    held: Mapping[str, float] = {},
+) -> str:
     """A page of text: what was read, the parameters, exponents by each method, the optimum, what to doubt."""
     findings = law.findings
     parts = [
         _about_table(findings, table, name=name),
         _about_method(record_of(findings, method), findings),
         _about_exponents(findings),
-        _about_optimum(law, flops),
+        _about_optimum(law, flops, held),
         _about_held_out(findings.held_out, method),
         _about_doubts(findings.warnings),
     ]
@@ -41,9 +62,10 @@ def _about_table(findings: Findings, table: Table, *, name: str) -> list[str]:
 def _about_method(found: Parametric | IsoFlop | None, findings: Findings) -> list[str]:
     if isinstance(found, Parametric):
         return _about_form(found, findings)
-    budgets: list[BudgetMinimum] = getattr(found, "budgets", [])  # an envelope has none
-    rows = [_minimum_row(minimum) for minimum in budgets]
-    return ["Minimum of each budget", _budget_row("FLOPs", "N*", "D*", "loss"), *rows] if rows else []
+    budgets: list[BudgetMinimum] = getattr(found, "budgets", [])  # an envelope has none, but runs that hold it
+    rows = [_minimum_row(minimum) for minimum in budgets] or [_holder_row(run) for run in getattr(found, "holders", [])]
+    title = "Minimum of each budget" if budgets else "The runs of least loss, by compute"
+    return [title, _budget_row("FLOPs", "N*", "D*", "loss"), *rows] if rows else []
 
 
 def _about_form(fitted: Parametric, findings: Findings) -> list[str]:
@@ -71,6 +93,11 @@ def _minimum_row(minimum: BudgetMinimum) -> str:
     return _budget_row(f"{minimum.budget_flops:.3g}", *cells) + ("" if minimum.in_line else f"  {why}")
 
 
+def _holder_row(holder: Holder) -> str:
+    n, d, loss = format_count(holder.n_params), format_count(holder.n_tokens.greatest), _loss(holder.loss_nats.least)
+    return _budget_row(f"{holder.flops.greatest:.3g}", n, d, loss)
+
+
 def _about_exponents(findings: Findings) -> list[str]:
     rows = [
         _estimate_row(f"{exponent}, {METHOD_NAMES[method]}", found)
@@ -80,12 +107,14 @@ def _about_exponents(findings: Findings) -> list[str]:
     return ["N* ~ C^a, D* ~ C^b", _row("", "value", "SE", "95% interval"), *rows] if rows else []
 
 
-def _about_optimum(law: ScalingLaw, flops: float | None) -> list[str]:
+def _about_optimum(law: ScalingLaw, flops: float | None, held: Mapping[str, float]) -> list[str]:
     budgets = law.findings.data.budgets
     where = "the target" if flops else "the largest budget" if budgets else "the largest run's compute"
     flops = flops or largest_flops(law.findings)
-    rows = [_optimum_row(optimum, trusted=law.trusted == method) for method, optimum in law.optimum(flops).items()]
-    return [f"Optimum at {flops:.3g} FLOPs, {where}", *rows] if rows else []
+    optima = law.optimum(flops, **held)
+    rows = [_optimum_row(optimum, trusted=law.trusted == method) for method, optimum in optima.items()]
+    also = "".join(f", {format_count(value)} {column.replace('_', ' ')}" for column, value in held.items())
+    return [f"Optimum at {flops:.3g} FLOPs, {where}{also}", *rows] if rows else []
 
 
 def _optimum_row(optimum: Optimum, *, trusted: bool) -> str:
@@ -97,7 +126,7 @@ def _optimum_row(optimum: Optimum, *, trusted: bool) -> str:
 def _about_held_out(held: HeldOut | None, method: Method) -> list[str]:
     error = error_of(held, method)
     if held is None or error is None:
-        return ["Held out: nothing, there were too few runs or budgets"]
+        return ["Held out: nothing that this method could predict"]
     runs = f"{held.n} runs from {held.flops:.3g} FLOPs on" if method == "parametric" else "the largest budget's minimum"
     return [f"Held out: {runs}, predicted by a fit to the others: mean relative error {error:.2%}"]
 

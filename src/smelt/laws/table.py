@@ -195,7 +195,7 @@ def _about_rows(rows: pl.DataFrame, *, table: str) -> Iterable[str]:
     curve = [RUN.column, N.column]
     if earlier := used(rows).height - used(rows).n_unique(curve):
         yield (
-            f"{earlier:,} rows are of the run and size of another, at other tokens: they are taken for its checkpoints. "
+            f"{earlier:,} rows are of the run and size of another, at other tokens: taken for its checkpoints. "
             f"If they are runs of their own, name them by their rows: --run {BY_ROW}."
         )
     if (settings := seen.n_unique(columns)) * REPEATED <= seen.height:
