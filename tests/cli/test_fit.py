@@ -148,6 +148,8 @@ def test_a_column_called_as_an_objective_is_the_column(smelt_: Any, runs: str, t
         (("--resample", "run"), "did you mean runs?"),
         (("--objective", "hubert"), "did you mean huber?"),
         (("--loss", "huber", "--loss", "lad"), "huber and lad are given; expected one objective at most"),
+        (("--loss", "lad", "--objective", "huber"), "lad and huber are given; expected one objective at most"),
+        (("--loss", "Val Loss", "--loss-column", "name"), "Val Loss and name are given; expected one column at most"),
         (("--loss", "nosuch"), "'nosuch' is no column of runs.csv"),
         (("--loss", "lad", "--delta", "1e-3"), "--delta: is given with lad"),
         (("--delta", "0"), "--delta: is 0"),

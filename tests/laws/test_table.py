@@ -220,6 +220,11 @@ def test_a_row_that_stands_twice_is_used_once_and_named() -> None:
     assert "1 of 4 rows" in table.notes[0]
 
 
+def test_columns_of_lists_are_left_aside() -> None:
+    nested = pl.concat([PLAIN, PLAIN.head(1)]).with_columns(tags=pl.Series([["a"], [], [], ["a"]]))
+    assert run_table(nested).dropped == {"row 4": "the same as row 1"}
+
+
 def test_runs_of_other_seeds_are_no_duplicates() -> None:
     seeds = pl.concat([PLAIN.with_columns(seed=pl.lit(seed), loss=pl.col("loss") + seed / 100) for seed in (0, 1)])
     table = run_table(seeds)

@@ -28,16 +28,20 @@ OBJECTIVES: tuple[str, ...] = get_args(Kind)
 
 @dataclass(frozen=True, slots=True)
 class LossSaid:
-    """What `--loss` was used for."""
+    """Where the loss stands, and what is minimised; None where nobody said."""
 
     column: str | None = None
     objective: str | None = None
 
 
-def told_apart(values: Sequence[str], header: Sequence[str]) -> LossSaid:
-    """Which of the values of `--loss` names a column, and which an objective."""
+def read_loss(
+    values: Sequence[str], header: Sequence[str], *, column: str | None = None, objective: str | None = None
+) -> LossSaid:
+    """What the values of `--loss` mean, together with `--loss-column` and `--objective`."""
     columns = [value for value in values if value in header or value not in OBJECTIVES]
     objectives = [value for value in values if value not in columns]
+    columns += [column] if column is not None else []
+    objectives += [objective] if objective is not None else []
     for found, what in ((columns, "column"), (objectives, "objective")):
         if len(found) > 1:
             raise InputError(where="--loss", what=f"{' and '.join(found)} are given", expected=f"one {what} at most")

@@ -1,6 +1,8 @@
 """`fit`: a scaling law from anyone's table of runs, with intervals and what to doubt.
 
-file --read.py--> frame --table.py--> run table --derive.py--> law --> JSON (fitted.py), or text (summary.py)
+    file --read.py--> frame --table.py--> run table --derive.py--> law --> JSON (fitted.py), or text (summary.py)
+
+What the options mean is in asked.py.
 """
 
 from __future__ import annotations
@@ -85,7 +87,7 @@ def fit(
     json: JsonOption = False,
 ) -> None:
     """Fit a scaling law to a table of runs: parameters with intervals, the optimum, and what to doubt."""
-    from smelt.cli.asked import OBJECTIVES, columns_of, count_of, held_at, needed_by, settings_of, told_apart
+    from smelt.cli.asked import OBJECTIVES, columns_of, count_of, held_at, needed_by, read_loss, settings_of
     from smelt.cli.fitted import answer, largest_flops, with_notes
     from smelt.cli.summary import in_words
     from smelt.laws.read import read_frame
@@ -98,19 +100,19 @@ def fit(
         expected = "--method parametric: the others are held to the largest budget"
         raise InputError(where="--hold-out", what=f"is given with --method {method}", expected=expected)
     frame = read_frame(runs)
-    said = told_apart(loss or (), frame.columns)
-    if said.column in OBJECTIVES:
+    said = read_loss(loss or (), frame.columns, column=loss_column, objective=objective)
+    if said.column in OBJECTIVES and not loss_column:
         _say(f"--loss {said.column} is the column of that name; --objective {said.column} is what is minimised")
     settings = settings_of(
         form=form,
         method=method,
-        objective=objective or said.objective or "huber",
+        objective=said.objective or "huber",
         delta=delta,
         draws=bootstrap,
         seed=seed,
         resample=resample,
     )
-    given = {"n": n, "d": d, "flops": flops, "loss": loss_column or said.column, "budget": budget, "run": run}
+    given = {"n": n, "d": d, "flops": flops, "loss": said.column, "budget": budget, "run": run}
     selection = Selection(columns_of(given, column or ()), where, best, drop_largest, hold_out)
     table = run_table(frame, selection, table=runs.name, needed=needed_by(settings.form))
     by: Method = settings.method or "parametric"

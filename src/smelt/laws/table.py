@@ -79,6 +79,7 @@ def run_table(
     no run is left, or all runs are at one budget.
     """
     selection = selection or Selection()
+    frame = frame.select(column for column in frame.get_columns() if not column.dtype.is_nested())
     sources = find_columns(frame, selection.columns, table=table, needed=needed)
     rows, wrong = _numbers(frame, sources)
     rows = told_apart(_third(rows, table=table))
