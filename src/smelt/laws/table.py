@@ -162,9 +162,7 @@ def _third(rows: pl.DataFrame, *, table: str) -> pl.DataFrame:
 
 def _other_columns(frame: pl.DataFrame, rows: pl.DataFrame) -> list[pl.Series]:
     """What else the file says of the runs: the checklist of a report looks for learning rates, seeds, tokenizers."""
-    others = [
-        column for column in frame.get_columns() if column.name not in rows.columns and not column.dtype.is_nested()
-    ]
+    others = [column for column in frame.get_columns() if column.name not in rows.columns]
     return [column.gather(rows[ROW] - 1) for column in others]
 
 
