@@ -407,12 +407,15 @@ def test_the_step_takes_a_table_into_a_recipe(tmp_path: Path, store: Store) -> N
 
 
 def test_the_step_is_told_by_the_contents_of_its_file(tmp_path: Path) -> None:
-    one, other = (write(tmp_path / name, "N,D,loss\n1e8,2e9,3\n") for name in ("one.csv", "other.csv"))
+    text = "N,D,loss\n1e8,2e9,3\n1e8,4e9,2.9\n"
+    one, other = (write(tmp_path / name, text) for name in ("one.csv", "other.csv"))
     before = ExistingRuns(path=str(one)).fingerprint
     assert ExistingRuns(path=str(other)).fingerprint == before
     assert ExistingRuns(path=str(one), columns=Columns(n="N:1")).fingerprint != before
-    write(one, "N,D,loss\n1e8,2e9,3.1\n")
+    write(one, text.replace("2.9", "2.8"))
     assert ExistingRuns(path=str(one)).fingerprint != before
+    with pytest.raises(InputError, match="'Loss' is no column of one.csv"):  # before anything is made
+        _ = ExistingRuns(path=str(one), columns=Columns(loss="Loss")).fingerprint
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from smelt.laws.columns import Columns
 from smelt.laws.law import Law
 from smelt.laws.read import read_frame, table_file
 from smelt.laws.selection import Selection
-from smelt.laws.table import run_table
+from smelt.laws.table import Table, run_table
 from smelt.runs.run import CURVE_COLUMNS, CURVES, RUNS, RunTable
 
 SECONDS = 4.0
@@ -46,19 +46,23 @@ class ExistingRuns(Step[RunTable]):
     """Leave out so many of the largest losses."""
 
     def extra_identity(self) -> dict[str, JsonValue]:
-        """The contents of the file."""
+        """The contents of the file, which are understood before anything is made, and not behind hours of other steps."""
+        self._table()
         return {"runs": file_digest(table_file(Path(self.path)))}
 
     def make(self, work: Work) -> Counts:
         """Writes runs.parquet, and curves.parquet without a row."""
-        selection = Selection(columns=self.columns, where=self.where, best=self.best, drop_largest=self.drop_largest)
-        table = run_table(read_frame(Path(self.path)), selection, table=Path(self.path).name)
+        table = self._table()
         for note in table.notes:
             work.events.emit("warning", message=note)
         for name, frame in ((RUNS, table.runs), (CURVES, pl.DataFrame(schema={"run": pl.String, **CURVE_COLUMNS}))):
             with write_whole(work.folder / name) as path:
                 frame.write_parquet(path)
         return {"runs": table.used.height, "dropped": len(table.dropped)}
+
+    def _table(self) -> Table:
+        selection = Selection(self.columns, self.where, self.best, self.drop_largest)
+        return run_table(read_frame(Path(self.path)), selection, table=Path(self.path).name)
 
 
 class FitLaw(Step[Law]):
