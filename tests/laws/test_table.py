@@ -414,7 +414,7 @@ def test_the_step_is_told_by_the_contents_of_its_file(tmp_path: Path) -> None:
     assert ExistingRuns(path=str(one), columns=Columns(n="N:1")).fingerprint != before
     write(one, text.replace("2.9", "2.8"))
     assert ExistingRuns(path=str(one)).fingerprint != before
-    with pytest.raises(InputError, match="'Loss' is no column of one.csv"):  # before anything is made
+    with pytest.raises(InputError, match=r"'Loss' is no column of one\.csv"):  # before anything is made
         _ = ExistingRuns(path=str(one), columns=Columns(loss="Loss")).fingerprint
 
 
