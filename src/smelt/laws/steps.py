@@ -46,7 +46,7 @@ class ExistingRuns(Step[RunTable]):
     """Leave out so many of the largest losses."""
 
     def extra_identity(self) -> dict[str, JsonValue]:
-        """The contents of the file, which are understood before anything is made, and not behind hours of other steps."""
+        """The contents of the file, which are read: before anything is made, and not behind hours of other steps."""
         self._table()
         return {"runs": file_digest(table_file(Path(self.path)))}
 
