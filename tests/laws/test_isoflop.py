@@ -85,7 +85,7 @@ def test_budgets_of_few_runs_do_not_judge_their_noise_by_a_residual_or_two() -> 
     """Beside a budget of twelve runs, two of four: with two degrees of freedom, one is quiet by luck."""
     many, few = ladder(BUDGETS[:1], sizes=12, noise=0.01), ladder(BUDGETS[1:3], sizes=4, noise=0)
     curves = fit_curves(Points.from_frame(pl.concat([many, few]))[0], draws=300, seed=0)
-    assert min(float(np.std(curve.draws[:, 0])) for curve in curves) > 0.005
+    assert min(float(np.std(curve.loss_opt_draws)) for curve in curves) > 0.005
 
 
 def test_draws_are_repeated_to_the_bit_by_their_seed() -> None:

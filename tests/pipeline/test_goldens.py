@@ -22,18 +22,18 @@ from smelt.core.step import Step
 from smelt.core.store import Store
 from smelt.core.work import Inline
 from smelt.corpus.augment.steps import Augment
-from smelt.corpus.corpus import Corpus
 from smelt.corpus.duplicates.steps import Dedup
 from smelt.corpus.mix.steps import Mix
 from smelt.corpus.steps import Read
 from smelt.laws.derive import derive_law
 from smelt.laws.law import ScalingLaw
+from smelt.laws.steps import ExistingRuns
 
 GOLDENS = Path(__file__).parent / "goldens.json"
 QUICKSTART_RUNS = Path(__file__).parent / "quickstart-runs.parquet"
 EXACT = ("raw", "clean", "unique", "tokenizer", "tokens")
-MIXED = ("noisy", "synonymous", "paraphrased", "mixed")
-"""Of texts as they are, so that no change of extraction or of rules shows in them."""
+MIXED = ("noisy", "synonymous", "paraphrased", "mixed", "table")
+"""Of texts as they are, so that no change of extraction or of rules shows in them; and of a table of runs."""
 LOSS_TOLERANCE = 0.02
 """Nats. Processors part by thousandths over some hundred steps (assumption: one kind was measured); another way of
 training parts them by tenths."""
@@ -51,13 +51,14 @@ def mixtures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
         (folder / f"{name}.jsonl").write_text("".join(first_lines(QUICKSTART / f"{name}.jsonl.zst", n)), "utf-8")
     raw = Read(paths=(str(folder / "*.jsonl"),), identify="content")
     unique = Dedup(corpus=raw, method="exact", held_out=0.2)
-    steps: dict[str, Step[Corpus]] = {
+    steps: dict[str, Step[Artifact]] = {
         name: Augment.model_validate({"corpus": unique, "op": op})
         for name, op in zip(MIXED, ("noise", "synonyms", "paraphrase"), strict=False)
     }
     steps["mixed"] = Mix(
         corpora=(unique, steps["noisy"]), weights={"zh": 0.6}, budget=1_500_000, unit="bytes", epochs=3
     )
+    steps["table"] = ExistingRuns(path=str(ROOT / "docs/how-to/runs.csv"))
     return Recipe(steps).make(Store(folder / "store", runner=Inline()))
 
 

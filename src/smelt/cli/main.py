@@ -14,6 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from smelt.cli.classify import classify
+from smelt.cli.fit import fits
 from smelt.cli.jobs import jobs
 from smelt.cli.options import STORE, FiguresOption, FormatOption, JsonOption, OnOption, StoreOption, WorkersOption
 from smelt.cli.perplexity import perplexity
@@ -35,6 +36,7 @@ OverridesArgument = Annotated[
 INTERRUPTED = 130
 
 app.add_typer(jobs)
+app.add_typer(fits)
 app.add_typer(classify, name="classify")
 app.add_typer(perplexity, name="perplexity")
 

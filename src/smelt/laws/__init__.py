@@ -1,5 +1,9 @@
 """Runs -> law.
 
+read      a table of runs in anyone's file                   table     which becomes a run table, by
+columns   which column is which; quantities their names      cells     numbers and names; expressions conditions
+selection which runs enter a fit                             suspicion units and cells that cannot be right
+
 points    what enters a fit, and what N, D and C mean       overhead  from all parameters to N, and back
 budgets   which runs were made for one budget               minima    a budget's curve, and the lines through minima
 forms     L(N, D) as a formula with its gradient            isoflop   parabolas, and cubics where curves lean

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from smelt.errors import InputError
-from smelt.laws import columns
+from smelt.laws import arrays
 from smelt.laws.findings import Estimate, Interval, Record
 from smelt.laws.fit import bootstrap, fit
 from smelt.laws.forms import FORMS, Floats, Form, Variables
@@ -103,8 +103,8 @@ def fit_downstream(
     needed = max(len(first.parameters), len(second.parameters)) + 1
     if frame.height < needed:
         raise InputError(where="the run table", what=f"holds {frame.height} runs", expected=f"at least {needed}")
-    n, d = (columns.numbers(frame, name, positive=True) for name in ("n_params", "n_tokens"))
-    x, y = columns.numbers(frame, proxy, positive=True), columns.numbers(frame, score)
+    n, d = (arrays.numbers(frame, name, positive=True) for name in ("n_params", "n_tokens"))
+    x, y = arrays.numbers(frame, proxy, positive=True), arrays.numbers(frame, score)
     runs = tuple(str(i) for i in range(len(x)))
     return DownstreamLaw(
         proxy=proxy,
@@ -126,9 +126,9 @@ def fit_downstream(
 
 def chained_errors(law: DownstreamLaw, frame: pl.DataFrame) -> pl.DataFrame:
     """Of runs that the law has not seen: predicted and observed score, and the relative error, a run a row."""
-    n, d = (columns.numbers(frame, name, positive=True) for name in ("n_params", "n_tokens"))
+    n, d = (arrays.numbers(frame, name, positive=True) for name in ("n_params", "n_tokens"))
     scores = [law.predict(n_params=float(a), n_tokens=float(b)).score for a, b in zip(n, d, strict=True)]
-    observed, predicted = columns.numbers(frame, law.score), np.array([score.mid for score in scores])
+    observed, predicted = arrays.numbers(frame, law.score), np.array([score.mid for score in scores])
     ends = {"low": [score.low for score in scores], "high": [score.high for score in scores]}
     return pl.DataFrame(
         {"n_params": n, "n_tokens": d, "observed": observed, "predicted": predicted}

@@ -117,7 +117,8 @@ def _held(holder: Holder) -> BudgetOptimum:
 def _by_form(law: ScalingLaw) -> list[BudgetOptimum]:
     """At the runs' budgets, or at their least and greatest FLOPs; none where the form has no optimum."""
     data = law.findings.data
-    optima = [law.optimum(flops).get("parametric") for flops in data.budgets or [data.flops.least, data.flops.greatest]]
+    budgets = data.budgets or [data.flops.least, data.flops.greatest]
+    optima = [law.optimum(flops, **data.typical).get("parametric") for flops in budgets]
     return [
         BudgetOptimum(flops=one.flops, n_params=one.n_params, n_tokens=one.n_tokens, loss_nats=one.loss_nats)
         for one in optima

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from smelt.errors import InputError
-from smelt.laws import columns
+from smelt.laws import arrays
 from smelt.laws.findings import Estimate, Interval, Record, Span
 from smelt.laws.forms import Floats
 from smelt.laws.forms.mixture import LinearMixture, Mixture
@@ -191,7 +191,7 @@ class MixtureLaw(Record):
     def _row(self, mixture: Mapping[str, float]) -> Floats:
         self._check_names("the mixture", mixture, self.domains)
         frame = pl.DataFrame({name: [float(mixture.get(name, 0.0))] for name in self.domains})
-        return columns.shares(frame, self.domains)[0]
+        return arrays.shares(frame, self.domains)[0]
 
     def _weights(self, weights: Mapping[str, float] | None) -> dict[str, float]:
         """Weights that add up to one."""

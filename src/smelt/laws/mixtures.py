@@ -21,7 +21,7 @@ import polars as pl
 from scipy.stats import rankdata
 
 from smelt.errors import InputError
-from smelt.laws import columns
+from smelt.laws import arrays
 from smelt.laws.findings import Estimate, Span
 from smelt.laws.fit import bootstrap, fit
 from smelt.laws.forms import Floats
@@ -58,11 +58,11 @@ def fit_mixture(
     if len(shares) < 2 or not losses:
         what = f"has {len(shares)} columns of shares and {len(losses)} of losses"
         raise InputError(where="a law of mixtures", what=what, expected="2 or more, and 1 or more")
-    x = columns.shares(frame, shares)
+    x = arrays.shares(frame, shares)
     if len(x) <= len(shares) + 1:
         what = f"holds {len(x)} runs of {len(shares)} domains"
         raise InputError(where="the run table", what=what, expected=f"at least {len(shares) + 2} runs")
-    y = {name: columns.numbers(frame, name, positive=True) for name in losses}
+    y = {name: arrays.numbers(frame, name, positive=True) for name in losses}
     n_draws = DRAWS[method] if draws is None else draws
     laws = {name: _fit_one(x, y[name], shares, method, n_draws, seed=seed, folds=folds) for name in losses}
     formula, source, fails = _said(method)

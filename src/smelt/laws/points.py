@@ -34,6 +34,8 @@ COUNTING = (
 """The convention in one sentence, for every place that prints an N."""
 
 REQUIRED = ("n_params", "n_tokens", "loss_nats")
+DROPPED = "dropped"
+"""The column of a run table that says why a run is not to be used; null for one that is."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,6 +121,8 @@ class Points:
             other={name: _column(runs, column) for name, column in needed.items()},
         )
         reasons = everything._reasons()
+        if DROPPED in runs.columns:  # the table's own reason comes first
+            reasons = [said or found for said, found in zip(runs[DROPPED], reasons, strict=True)]
         usable = everything.where(np.array([reason is None for reason in reasons], dtype=bool))
         if not len(usable):
             raise InputError(

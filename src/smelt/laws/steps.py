@@ -1,25 +1,73 @@
-"""The step that fits a law to a table of runs."""
+"""The steps that fit a law to a table of runs, and that take such a table from anyone's file."""
 
 from __future__ import annotations
 
 import difflib
-from typing import ClassVar
+from pathlib import Path
+from typing import Annotated, ClassVar
 
-from pydantic import Field, field_validator
+import polars as pl
+from pydantic import BeforeValidator, Field, JsonValue, field_validator
 
 from smelt.core.artifact import Artifact, Counts
-from smelt.core.step import Estimate, Sizes, Step
+from smelt.core.shards import file_digest, write_whole
+from smelt.core.step import RUNTIME, Estimate, Sizes, Step
 from smelt.core.work import Work
+from smelt.corpus.duplicates.steps import absolute_path
+from smelt.laws.columns import Columns
 from smelt.laws.findings import Largest, Method
 from smelt.laws.forms import FORMS
 from smelt.laws.law import Law
 from smelt.laws.objective import Kind, Objective
+from smelt.laws.read import read_frame, table_file
 from smelt.laws.resampling import Resampling
-from smelt.runs.run import RunTable
+from smelt.laws.selection import Selection
+from smelt.laws.table import Table, run_table
+from smelt.runs.run import CURVE_COLUMNS, CURVES, RUNS, RunTable
 
 SECONDS = 4.0
 """Of a fit to 20 runs with 1,000 draws, loading included (one core of 2.5 GHz, 2026-11). The first fit after an
 installation takes some 10 s more: it compiles."""
+
+
+class ExistingRuns(Step[RunTable]):
+    """A table of runs that stands in a file: anyone's CSV, TSV, Parquet or JSON lines.
+
+    Columns are guessed from the header; runs that are left out stay in the table, with why in `dropped`.
+    """
+
+    step: ClassVar[str] = "existing-runs"
+    makes: ClassVar[type[Artifact]] = RunTable
+
+    path: Annotated[str, BeforeValidator(absolute_path), RUNTIME]
+    """The file, or the folder of a run table."""
+    columns: Columns = Columns()
+    """Which column holds what, where the header does not say: `{ n = "Model Size:1e6", loss = "C4 Eval Loss" }`."""
+    where: str | None = None
+    """Only the runs for which this holds: `flops < 1e21 and dataset = 'c4'`."""
+    best: bool = False
+    """Of runs of equal N and D only the one with the least loss: what a search over hyperparameters leaves."""
+    drop_largest: int = Field(0, ge=0)
+    """Leave out so many of the largest losses."""
+
+    def extra_identity(self) -> dict[str, JsonValue]:
+        """The contents of the file, which are read: before anything is made, and not behind hours of other steps."""
+        self._table()
+        return {"runs": file_digest(table_file(Path(self.path)))}
+
+    def make(self, work: Work) -> Counts:
+        """Writes runs.parquet, and curves.parquet without a row."""
+        table = self._table()
+        for note in table.notes:
+            work.events.emit("warning", message=note)
+        for name, frame in ((RUNS, table.runs), (CURVES, pl.DataFrame(schema={"run": pl.String, **CURVE_COLUMNS}))):
+            with write_whole(work.folder / name) as path:
+                frame.write_parquet(path)
+        return {"runs": table.used.height, "dropped": len(table.dropped)}
+
+    def _table(self) -> Table:
+        selection = Selection(self.columns, self.where, self.best, self.drop_largest)
+        return run_table(read_frame(Path(self.path)), selection, table=Path(self.path).name)
 
 
 class FitLaw(Step[Law]):

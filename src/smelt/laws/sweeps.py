@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from smelt.errors import InputError
-from smelt.laws import columns
+from smelt.laws import arrays
 from smelt.laws.findings import Estimate, Record
 from smelt.laws.fit import bootstrap, fit
 from smelt.laws.forms import Floats, Form
@@ -113,7 +113,7 @@ def regret(sweep: pl.DataFrame, rule: Rule) -> pl.DataFrame:
 
 def _cells(sweep: pl.DataFrame) -> list[pl.DataFrame]:
     """The runs of each (n_params, n_tokens), ascending."""
-    runs = pl.DataFrame({name: columns.numbers(sweep, name, positive=True) for name in COLUMNS})
+    runs = pl.DataFrame({name: arrays.numbers(sweep, name, positive=True) for name in COLUMNS})
     return runs.sort("n_params", "n_tokens").partition_by("n_params", "n_tokens", maintain_order=True)
 
 

@@ -78,7 +78,7 @@ def _sections(artifacts: Mapping[str, Artifact]) -> list[Section]:
         duplicates_section(corpora),
         datasheet_section(list(corpora.values())),
         tokens_section(tokens.documents, tokens.manifest.counts) if tokens else None,
-        runs_section(table.runs, table.curves) if table else None,
+        runs_section(table.runs, table.curves) if table and len(table.curves) else None,
         *(law_sections(law.value, runs, plan_flops=plan_flops) if law else ()),
         provenance_section(artifacts) if artifacts else None,
     ]
