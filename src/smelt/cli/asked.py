@@ -50,11 +50,12 @@ def read_loss(
 
 
 def settings_of(
-    *, form: str, method: str | None, objective: str, delta: float | None, draws: int, seed: int, resample: str
+    *, form: str, method: str | None, objective: str, delta: float | None, draws: int, seed: int, resample: str | None
 ) -> Settings:
     """How the law is derived."""
     check_known(form, FORMS, option="--form")
-    check_known(resample, get_args(Resampling), option="--resample")
+    if resample is not None:
+        check_known(resample, get_args(Resampling), option="--resample")
     if method is not None:
         check_known(method, get_args(Method), option="--method")
     return Settings(
@@ -62,7 +63,7 @@ def settings_of(
         draws=draws,
         seed=seed,
         objective=_objective(objective, delta),
-        resampling=cast("Resampling", resample),
+        resampling=cast("Resampling | None", resample),
         method=cast("Method | None", method),
     )
 

@@ -64,7 +64,12 @@ def fit(
     delta: Annotated[float | None, typer.Option(help="Where Huber's loss of ln L turns linear (1e-3).")] = None,
     bootstrap: Annotated[int, typer.Option(min=100, metavar="DRAWS", help="Draws behind the intervals.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
-    resample: Annotated[str, typer.Option(help="What the bootstrap draws: runs, seeds or budgets.")] = "runs",
+    resample: Annotated[
+        str | None,
+        typer.Option(
+            help="What the bootstrap draws: residuals (of fewer than 100 runs), runs (of more), seeds, budgets."
+        ),
+    ] = None,
     hold_out: Annotated[
         str | None, typer.Option(help="Runs that a second fit predicts without them; else the largest budget.")
     ] = None,

@@ -47,12 +47,13 @@ def minimise(
 
     Problem i starts from `starts[i]` (problems, P), weighs the runs by `weights[i % rows]` (rows, runs) and never moves
     along `held[i % rows]` (rows, P), a unit vector or zero: one row of ones for many starts, one row a resample for a
-    bootstrap. x (runs, V) is best centred; y is ln L (runs). The objective is the sum, not the mean, over the weighted
-    runs. Works on all cores; the result does not depend on how many there are.
+    bootstrap. x (runs, V) is best centred; y is ln L, (runs) or rows like the others. The objective is the sum, not
+    the mean, over the weighted runs. Works on all cores; the result does not depend on how many there are.
     """
     log_loss, minimise_batch = _compiled_form(form.log_loss), _compiled_batch()
     theta = np.ascontiguousarray(starts, dtype=np.float64).copy()
     reached = np.empty(len(theta))
+    y = np.atleast_2d(y)
     x, y, weights, held = (np.ascontiguousarray(array, dtype=np.float64) for array in (x, y, weights, held))
     cores = os.cpu_count() or 1
 
@@ -88,7 +89,7 @@ def _compiled_batch() -> Callable[..., None]:
 
 _VECTOR, _MATRIX = float64[::1], float64[:, ::1]
 _LOG_LOSS = types.void(_VECTOR, _MATRIX, _VECTOR, _MATRIX)
-_PROBLEMS = (_MATRIX, _VECTOR, _MATRIX, _VECTOR, _MATRIX, _MATRIX)
+_PROBLEMS = (_MATRIX, _VECTOR, _MATRIX, _MATRIX, _MATRIX, _MATRIX)
 _BATCH = types.void(types.FunctionType(_LOG_LOSS), *_PROBLEMS, float64, boolean, float64, int64, int64)
 
 
@@ -109,10 +110,10 @@ def _minimise_batch(
     """Solves problems first, first + step, ...: each in place, on the runs that have weight."""
     for problem in range(first, theta.shape[0], step):
         row = weights[problem % weights.shape[0]]
-        fixed = held[problem % held.shape[0]]
+        fixed, seen = held[problem % held.shape[0]], y[problem % y.shape[0]]
         kept = np.nonzero(row)[0]
         scale = 1.0 / (np.sum(row) * unit)
-        value = _descend(log_loss, theta[problem], x[kept], y[kept], row[kept], fixed, delta, of_log, scale)
+        value = _descend(log_loss, theta[problem], x[kept], seen[kept], row[kept], fixed, delta, of_log, scale)
         objective[problem] = value / scale
 
 

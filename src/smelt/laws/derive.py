@@ -20,7 +20,7 @@ from smelt.laws.objective import Objective
 from smelt.laws.overhead import Overhead
 from smelt.laws.parametric import fit_parametric
 from smelt.laws.points import COUNTING, Points
-from smelt.laws.resampling import Resampling
+from smelt.laws.resampling import Resampling, usual
 from smelt.laws.validate import agreement, largest, split, validate
 
 
@@ -33,8 +33,8 @@ class Settings:
     """Bootstrap draws of each method; 1,000 know the ends of a 95% interval to about 5% of its width."""
     seed: int = 0
     objective: Objective = field(default_factory=Objective)
-    resampling: Resampling = "runs"
-    """What the bootstrap of the form draws anew."""
+    resampling: Resampling | None = None
+    """What the bootstrap of the form draws anew: residuals, runs, seeds or budgets; None for `resampling.usual`."""
     hold_out: Largest = "flops"
     """Which runs are predicted from the others: those of the largest budget, or those of the largest N."""
     method: Method | None = None
@@ -90,7 +90,7 @@ def _parametric(points: Points, settings: Settings) -> tuple[Parametric | None, 
         objective=settings.objective,
         draws=settings.draws,
         seed=settings.seed,
-        by=settings.resampling,
+        by=settings.resampling or usual(len(points)),
     )
 
 

@@ -15,6 +15,7 @@ from smelt.laws.objective import Objective
 from smelt.laws.points import Observations
 from smelt.laws.problem import Problem
 from smelt.laws.projection import project
+from smelt.laws.redraw import redraw
 from smelt.laws.resampling import Resampling, resample
 
 MANY = 1_000
@@ -109,13 +110,22 @@ def bootstrap(
     objective: Objective | None = None,
     by: Resampling = "runs",
 ) -> Floats:
-    """Thetas (draws, P) fitted to resamples of the runs, each started from the optimum."""
+    """Thetas (draws, P) fitted to resamples of the runs, or to losses redrawn, each started from the optimum."""
     problem, thetas = found.problem(seen, objective), list[Floats]()
+    if by == "residuals":
+        return _from_redrawn(found, seen, problem, draws=draws, seed=seed)
     weights = resample(seen, draws=draws, seed=seed, by=by)
     while batch := list(itertools.islice(weights, max(1, AT_ONCE // len(seen)))):
         starts = np.repeat(found.theta[None], len(batch), axis=0)
         thetas.append(problem.solve(starts, weights=np.stack(batch))[0])
     return np.concatenate(thetas) if thetas else np.empty((0, len(found.theta)))
+
+
+def _from_redrawn(found: Fit, seen: Observations, problem: Problem, *, draws: int, seed: int) -> Floats:
+    residuals = found.residuals(seen)
+    n_free = len(found.theta) - len(found.form.fixed)
+    noise = redraw(residuals, n_parameters=n_free, draws=draws, seed=seed)
+    return problem.solve(np.repeat(found.theta[None], len(noise), axis=0), y=problem.y - residuals + noise)[0]
 
 
 def held_out_error(form: Form, *, train: Observations, test: Observations, objective: Objective | None = None) -> float:

@@ -23,11 +23,11 @@ def minimise(
     form: Form, starts: Floats, x: Floats, y: Floats, *, weights: Floats, objective: Objective, held: Floats
 ) -> tuple[Floats, Floats]:
     """Theta (problems, P) and objective (problems) reached from every start: see `bfgs.minimise`."""
-    theta, reached = np.array(starts, dtype=np.float64), np.empty(len(starts))
+    theta, reached, y = np.array(starts, dtype=np.float64), np.empty(len(starts)), np.atleast_2d(y)
     for i, start in enumerate(starts):
         row = weights[i % len(weights)]
         kept = row > 0
-        function = _Function(form, objective, x[kept], y[kept], row[kept], held[i % len(held)])
+        function = _Function(form, objective, x[kept], y[i % len(y)][kept], row[kept], held[i % len(held)])
         theta[i], reached[i] = _descend(function, start)
     return theta, reached
 

@@ -47,19 +47,19 @@ class Problem:
         return len(self.y)
 
     def solve(
-        self, starts: Floats, *, weights: Floats | None = None, held: Floats | None = None
+        self, starts: Floats, *, weights: Floats | None = None, held: Floats | None = None, y: Floats | None = None
     ) -> tuple[Floats, Floats]:
         """Theta (problems, P) and objective (problems) reached from `starts` (problems, P).
 
-        `weights` (rows, runs) weigh the runs, `held` (rows, P) are `direction`s that may not change; problem i takes
-        row i, and the first again after the last.
+        `weights` (rows, runs) weigh the runs, `held` (rows, P) are `direction`s that may not change, `y` (rows, runs)
+        stands for what was seen; problem i takes row i, and the first again after the last.
         """
         minimise = bfgs.minimise if self.compiled else plain.minimise
         theta, reached = minimise(
             self.form,
             self.form.shift(starts, self.centre),
             self.x,
-            self.y,
+            self.y if y is None else y,
             weights=np.ones((1, len(self))) if weights is None else weights,
             objective=self.objective,
             held=np.zeros((1, starts.shape[1])) if held is None else held,

