@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.corpus import measure_corpus
+from benchmarks.coverage import measure_coverage
 from benchmarks.decontamination import measure_decontamination
 from benchmarks.design import measure_design
 from benchmarks.duplicates import measure_duplicates
@@ -39,6 +40,7 @@ RESULTS = Path(__file__).parent / "results"
 BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "quickstart": measure_quickstart,
     "corpus": measure_corpus,
+    "coverage": measure_coverage,
     "decontamination": measure_decontamination,
     "duplicates": measure_duplicates,
     "extraction": measure_extraction,
@@ -56,7 +58,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "heldout": measure_heldout,
     "design": measure_design,
 }
-LONG = ("fuzz", "scale", "design")
+LONG = ("coverage", "fuzz", "scale", "design")
 """Take the better part of an hour, so that they run only when they are named."""
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks.figures import Figure
+from benchmarks.heldout_losses import measure_epoch, measure_gadre, measure_misfitting, measure_olmo
 from smelt.laws import akima, isoflop
 from smelt.laws.minima import Minima, fit_minima
 from smelt.laws.points import Points
@@ -75,7 +76,14 @@ def measure_llama_3() -> Iterator[Figure]:
     yield from compared("Llama 3, largest budget", errors(smelts(train), truth), theirs)
 
 
-DATA_SETS: Sequence[Callable[[], Iterator[Figure]]] = (measure_porian, measure_llama_3)
+DATA_SETS: Sequence[Callable[[], Iterator[Figure]]] = (
+    measure_porian,
+    measure_llama_3,
+    measure_epoch,
+    measure_gadre,
+    measure_olmo,
+    measure_misfitting,
+)
 
 
 @dataclass(frozen=True, slots=True)
