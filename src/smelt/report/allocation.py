@@ -90,7 +90,7 @@ def allocation_keys(law: ScalingLaw, *, plan_flops: float | None) -> list[Key]:
     methods = law.optimum(data.flops.greatest, **data.typical)
     keys = [Key(METHOD_COLORS[method][0], f"{METHOD_NAMES[method]}, with 95% band", "line") for method in methods]
     minima = [Key("@ink", "minima of the IsoFLOP curves")] if _minima(law) else []
-    return [*keys, *minima, *([Key("@muted", "the plan's budget", "line")] if plan_flops else [])]
+    return [*keys, *minima, *([Key("@muted", "the target budget", "line")] if plan_flops else [])]
 
 
 def allocation_figures(law: ScalingLaw, *, plan_flops: float | None) -> list[Figure]:

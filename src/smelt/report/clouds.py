@@ -32,7 +32,7 @@ def optimum_cloud_figures(law: ScalingLaw, *, target_flops: float | None = None)
     """N* and the loss there by every draw, at the largest budget of the runs and at the target."""
     largest = law.findings.data.budgets[-1] if law.findings.data.budgets else law.findings.data.flops.greatest
     target = target_flops or BEYOND * largest
-    further = "the plan's budget" if target_flops else f"{BEYOND:g} times the largest budget"
+    further = "the target budget" if target_flops else f"{BEYOND:g} times the largest budget"
     places = [("cloud-largest", "the largest budget", largest), ("cloud-target", further, target)]
     figures = [_cloud_figure(law, anchor, name, flops) for anchor, name, flops in places]
     return [figure for figure in figures if figure is not None]
