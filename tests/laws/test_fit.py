@@ -12,7 +12,7 @@ from planted_runs import ALPHA, BETA, BUDGETS, A, B, E, FewStarts, ladder
 from smelt.errors import InputError
 from smelt.laws import bfgs
 from smelt.laws.fit import Fit, bootstrap, fit, held_out_error
-from smelt.laws.forms import Floats
+from smelt.laws.forms import FORMS, Floats
 from smelt.laws.objective import Kind, Objective
 from smelt.laws.points import Observations, Points
 from smelt.laws.resampling import Resampling, resample
@@ -189,3 +189,9 @@ def test_runs_of_the_largest_budget_are_predicted_within_their_noise() -> None:
     largest = points.budget_flops == points.budgets[-1]
     error = held_out_error(FORM, train=points.where(~largest).observations, test=points.where(largest).observations)
     assert 0 < error < 0.005
+
+
+def test_a_start_at_which_a_kernel_divides_by_zero_is_one_that_fits_badly() -> None:
+    found = fit(FORMS["kaplan"], seen_of(noise=0.003))
+    assert np.isfinite(found.objective)
+    assert np.all(np.isfinite(found.theta))

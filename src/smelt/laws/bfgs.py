@@ -79,7 +79,7 @@ def why_not_compiled(form: Form) -> str | None:
 @functools.cache
 def _compiled_form(log_loss: LogLoss) -> LogLoss:
     is_in_a_file = Path(log_loss.__code__.co_filename).exists()  # what was typed at a prompt has nowhere to be cached
-    return njit(_LOG_LOSS, cache=is_in_a_file)(log_loss)
+    return njit(_LOG_LOSS, cache=is_in_a_file, error_model="numpy")(log_loss)  # a zero divides into infinity
 
 
 @functools.cache

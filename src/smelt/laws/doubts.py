@@ -244,9 +244,10 @@ def _about_held_out(held_out: HeldOut) -> Iterator[str]:
         return
     inside = round(held_out.covered * held_out.n)
     if held_out.covered < COVERED and bdtr(inside, held_out.n, 0.95) < MISSED:
+        lie = {0: "none lies", 1: "one lies"}.get(inside, f"only {inside} lie")
         yield (
-            f"Of {held_out.n} runs held out ({held_out.what}) only {inside} lie in the 95% interval that the others "
-            "give them: the form does not hold as far as that."
+            f"Of {held_out.n} runs held out ({held_out.what}) {lie} in the 95% interval that the others give them: the "
+            "form does not hold as far as that."
         )
 
 

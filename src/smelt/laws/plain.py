@@ -57,7 +57,7 @@ class _Function:
     def __call__(self, theta: Floats) -> tuple[float, Floats]:
         try:
             self.form.log_loss(theta, self.x, self.predicted, self.jacobian)
-        except OverflowError:  # Python's exp raises where compiled code gives infinity
+        except (OverflowError, ZeroDivisionError):  # Python raises where compiled code gives infinity
             return np.inf, np.zeros_like(theta)
         residuals = self.objective.residuals(self.predicted, self.y)
         pull = self.weights * self.objective.psi(residuals)
