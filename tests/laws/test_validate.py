@@ -115,4 +115,4 @@ def test_runs_beyond_a_break_are_missed_and_the_law_says_so() -> None:
     law = derive_law(ladder(loss=broken, noise=0.002), QUICK)
     assert law.findings.held_out is not None
     assert law.findings.held_out.covered == 0
-    assert any("only 0 lie in the 95% interval" in warning for warning in law.warnings)
+    assert any("none lies in the 95% interval" in warning for warning in law.warnings)
