@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from benchmarks.reproductions.page import PAGE, STUDIES, line
 
 OF_NO_DATA = ("Approach 2 without noise", "Models that will be used", "Counting")

@@ -25,7 +25,8 @@ The published headline is not the optimum of the objective that the paper states
 it is, within .02%, the optimum of the sum of absolute deviations (delta going to zero). Both lie in one flat valley:
 each well within the standard errors of the other, and the losses that they give the runs apart by no more than the
 last row says. The standard errors are those of 4,000 resamples by numpy's generator of seed 42 over the runs in the
-order of the file; another seed or order moves that of B by a tenth.
+order of the file; another seed or order moves that of B by a tenth. Those of E, alpha, beta and a are printed to one
+digit.
 """
 OUTLIERS = """
 Five runs, small models on little data, move the data exponent by a fifth and a from .565 to .514; Hoffmann et al.
