@@ -16,8 +16,7 @@ STEP_LAW = {"p": -0.713, "q": 0.307, "r": 0.571}
 
 RANKED = """
 Ranks by the released runs and their split, with no printed figure beside them. The trees are not the paper's: 300
-rounds at a rate of .05 for 1,000 at .01. The law of mixtures, which they did not try, lies between the two: with
-hundreds of runs trees rank better, with a few dozen it does.
+rounds at a rate of .05 for 1,000 at .01. The law of mixtures, which they did not try, lies between the two.
 """
 LEFT_OUT = """
 Errors of smelt's own making: each of 20 mixtures left out in turn, over all 22 sets. The law, of eight parameters a
