@@ -31,6 +31,7 @@ from benchmarks.mixing import measure_mixing
 from benchmarks.parity import measure_parity
 from benchmarks.plans import measure_plans
 from benchmarks.quickstart import measure_quickstart
+from benchmarks.reproductions.page import measure_reproductions
 from benchmarks.scale import measure_scale
 from benchmarks.scoring import measure_scoring
 from benchmarks.toxicity import measure_toxicity
@@ -54,6 +55,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "metadata": measure_metadata,
     "law-forms": measure_law_forms,
     "plans": measure_plans,
+    "reproductions": measure_reproductions,
     "scale": measure_scale,
     "heldout": measure_heldout,
     "design": measure_design,

@@ -25,7 +25,8 @@ The published headline is not the optimum of the objective that the paper states
 it is, within .02%, the optimum of the sum of absolute deviations (delta going to zero). Both lie in one flat valley:
 each well within the standard errors of the other, and the losses that they give the runs apart by no more than the
 last row says. The standard errors are those of 4,000 resamples by numpy's generator of seed 42 over the runs in the
-order of the file; another seed or order moves that of B by a tenth.
+order of the file; another seed or order moves that of B by a tenth. Those of E, alpha, beta and a are printed to one
+digit.
 """
 OUTLIERS = """
 Five runs, small models on little data, move the data exponent by a fifth and a from .565 to .514; Hoffmann et al.
@@ -70,7 +71,6 @@ def chinchilla() -> Study:
     rows.append(Row("standard error of a", 0.02, float(np.std(draws["a"])), ".3f"))
     rows += [_held_out(below) for below in (1e20, 3e20, 1e21)]
     return Study(
-        "Chinchilla, approach 3",
         "Besiroglu et al. 2024, table 1 (standard errors in parentheses there), on 240 of Hoffmann et al. 2022's runs",
         f"{DATA}/svg_extracted_data.csv, without the five largest losses",
         [*rows, *_gopher(), _valley()],
@@ -87,7 +87,6 @@ def hoffmanns_outliers() -> Study:
         exponent = named["beta"] / (named["alpha"] + named["beta"])
         rows.append(Row(f"a without the {without} largest losses", None, float(exponent), ".3f"))
     return Study(
-        "What five runs of 245 decide",
         "Besiroglu et al. 2024 leave out the five runs of the largest losses as outliers",
         f"{DATA}/svg_extracted_data.csv",
         rows,
@@ -103,7 +102,6 @@ def squared_errors() -> Study:
     named = FORM.named(fit(FORM, scaled, objective=Objective("mse")).theta)
     expected = {"E": 1.9051, "A": 4.0005, "B": 1.0509, "alpha": 0.3511, "beta": 0.4587}
     return Study(
-        "The same runs by least squares",
         "Variable projection (Open-Athena's scaling-law analysis): E, A and B by linear least squares at each pair of "
         "exponents; N in millions, D in billions",
         f"{DATA}/svg_extracted_data.csv, the {len(seen)} runs below 1e21 FLOPs",

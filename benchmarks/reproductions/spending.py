@@ -60,7 +60,6 @@ def gadre() -> Study:
         for name, p, e in _named((None, None), better, test.loss)
     ]
     return Study(
-        "Over-training",
         "Gadre et al. 2024, sections 3 and 4: relative errors of predictions on RedPajama, from five small runs",
         "gadre_overtraining/runs_c4_rpj.csv, 4 models at 20 tokens a parameter, the smallest at 320",
         rows,
@@ -99,7 +98,6 @@ def muennighoff() -> Study:
         Row("worth of a token over 16 epochs", None, float(effective_data_fraction(16.0)), ".3f"),
     ]
     return Study(
-        "Repeated data",
         "Muennighoff et al. 2023, section 6 and the constants published with their code; figure 1 for the allocation",
         "muennighoff_data_constrained/paper_fit_182.csv",
         rows,
@@ -125,7 +123,6 @@ def clark() -> Study:
             for i, (name, value) in enumerate(zip("abcd", published, strict=True))
         ]
     return Study(
-        "Routed models",
         "Clark et al. 2022, table 3",
         "routing_moe/final_no_hash.csv, one expert a token in every other layer, one seed",
         rows,

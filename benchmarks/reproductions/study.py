@@ -32,7 +32,6 @@ class Row:
 class Study:
     """One source, its figures, and why ours differ where they do."""
 
-    title: str
     source: str
     data: str
     """Folder of the public set, and which rows."""
@@ -41,9 +40,9 @@ class Study:
     """What was found of the differences; a paragraph of Markdown."""
 
 
-def table(path: str) -> pl.DataFrame:
-    """A CSV of the public sets."""
-    return pl.read_csv(SCALING / path)
+def table(path: str, *, infer_schema_length: int | None = 100) -> pl.DataFrame:
+    """A CSV of the public sets; None reads it whole before a column's type is decided."""
+    return pl.read_csv(SCALING / path, infer_schema_length=infer_schema_length)
 
 
 def observations(frame: pl.DataFrame, loss: str, **variables: str | pl.Expr) -> Observations:
