@@ -18,6 +18,7 @@ from smelt.laws.derive import derive_law
 from smelt.laws.design import Candidate, LineDesign, in_words, line_weights, next_runs, vertex_variance
 from smelt.laws.isoflop import fit_curves
 from smelt.laws.minima import fit_minima
+from smelt.laws.noise import NoiseLaw, Residuals
 from smelt.laws.points import Points
 from smelt.laws.valley import Valley, fit_valley
 
@@ -26,7 +27,7 @@ VALLEY = Valley(
     intercept=math.log(best_size(1.0)),
     slope=math.log(best_size(math.e) / best_size(1.0)),
     bend=0.1,
-    noise_sd={2e10: 0.01},
+    noise=NoiseLaw.of([Residuals(budget_flops=2e10, values=np.empty(0), squares=1e-3, n_runs=13, degrees=10)]),
 )
 
 
@@ -50,8 +51,7 @@ def test_the_valley_of_parabolas_is_found_without_error() -> None:
     for budget in BUDGETS:
         assert valley.log_n_opt(budget) == pytest.approx(math.log(best_size(budget)), abs=1e-6)
     assert valley.bend == pytest.approx(0.1)
-    assert list(valley.noise_sd) == list(BUDGETS)
-    assert max(valley.noise_sd.values()) == pytest.approx(0, abs=1e-9)
+    assert max(valley.noise.sd(budget) for budget in BUDGETS) == pytest.approx(0, abs=1e-9)
 
 
 def test_runs_that_bend_downwards_have_no_valley() -> None:
@@ -65,10 +65,9 @@ def test_a_noisy_budget_is_told_from_quiet_ones_but_not_on_one_residual() -> Non
     noisy, quiet = ladder(BUDGETS[:1], sizes=15, noise=0.01, loss=parabolic), ladder(BUDGETS[1:], sizes=4, noise=0.001)
     valley = fit_valley(Points.from_frame(pl.concat([noisy, quiet]))[0])
     assert valley is not None
-    cheapest, *others = valley.noise_sd.values()
+    cheapest, *others = (valley.noise.sd(budget) for budget in BUDGETS)
     assert cheapest > 1.2 * max(others)
     assert min(others) > cheapest / 4  # their own noise is a tenth or less, by one degree of freedom each
-    assert valley.noise_at(1e13) == valley.noise_sd[BUDGETS[-1]]
 
 
 def test_the_weights_are_those_of_a_least_squares_line() -> None:

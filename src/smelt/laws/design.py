@@ -178,7 +178,7 @@ class LineDesign:
         if len(known) < 2:
             return math.inf
         weights = line_weights(np.log(list(known)), self.log_target)
-        vertices = [self.valley.noise_at(budget) ** 2 * vertex_variance(u) for budget, u in known.items()]
+        vertices = [self.valley.noise.sd(budget) ** 2 * vertex_variance(u) for budget, u in known.items()]
         return math.sqrt(float(weights**2 @ vertices)) / (2 * self.valley.bend)
 
     def moves(self, candidates: Sequence[Candidate]) -> list[tuple[Candidate, ...]]:
