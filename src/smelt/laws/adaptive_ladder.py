@@ -53,6 +53,7 @@ class AdaptiveLadder(Step[RunTable]):
     """
 
     step: ClassVar[str] = "adaptive-ladder"
+    version: ClassVar[int] = 2
     makes: ClassVar[type[Artifact]] = RunTable
 
     tokens: Step[Tokens]

@@ -131,7 +131,9 @@ def _standardised(found: Residuals, law: NoiseLaw) -> Floats:
     return found.values * np.exp(law.exponent * (np.log(found.budget_flops) - law.log_centre))
 
 
-def _drawn_exponents(law: NoiseLaw, generator: np.random.RandomState, draws: int) -> np.ndarray[tuple[int, int], np.dtype[np.intp]]:
+def _drawn_exponents(
+    law: NoiseLaw, generator: np.random.RandomState, draws: int
+) -> np.ndarray[tuple[int, int], np.dtype[np.intp]]:
     """Places in `EXPONENTS`: (draws, 1)."""
     cumulative = np.cumsum(law.probabilities)
     return np.searchsorted(cumulative / cumulative[-1], generator.uniform(size=(draws, 1)))
