@@ -15,7 +15,7 @@ from benchmarks.surfaces import SURFACES, Surface
 from planted_runs import BUDGETS, QUICK, best_size, ladder, parabolic
 from smelt.errors import InputError
 from smelt.laws.derive import derive_law
-from smelt.laws.design import Candidate, LineDesign, in_words, line_weights, next_runs, vertex_variance
+from smelt.laws.design import Candidate, LineDesign, in_words, line_weights, next_runs, vertex_variance, worth_offering
 from smelt.laws.isoflop import fit_curves
 from smelt.laws.minima import fit_minima
 from smelt.laws.noise import NoiseLaw, Residuals
@@ -207,3 +207,13 @@ def test_simulated_surfaces_are_least_where_they_say(surface: Surface) -> None:
         log_n = surface.log_n_opt(flops) + np.linspace(-0.02, 0.02, 41)
         loss = surface.loss(np.exp(log_n), flops / 6 / np.exp(log_n))
         assert log_n[int(np.argmin(loss))] == pytest.approx(surface.log_n_opt(flops), abs=1.1e-3)
+
+
+def test_a_dearer_budget_is_offered_only_where_it_saves_compute_on_the_way_to_the_goal() -> None:
+    points = points_of(budgets=BUDGETS[:3], half_width=0.9, sizes=4, noise=0.001)
+    offered = [at(budget, u) for budget in BUDGETS[:4] for u in np.linspace(-0.9, 0.9, 9)]
+    nearly_there, far_off = (
+        worth_offering(points, TARGET, shrink, candidates=offered, span=2.5) for shrink in (0.95, 0.2)
+    )
+    assert {run.budget_flops for run in nearly_there} == set(BUDGETS[:3])
+    assert list(far_off) == offered

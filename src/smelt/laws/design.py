@@ -131,7 +131,10 @@ def worth_offering(
     known = set(points.budgets)
     at_hand = [run for run in candidates if run.budget_flops in known]
     most = _cost_of_reaching(line, candidates, line.sd * shrink, most=math.inf)
-    return at_hand if _cost_of_reaching(line, at_hand, line.sd * shrink, most=most) <= most else candidates
+    if math.isinf(most):
+        return candidates
+    enough = math.isfinite(_cost_of_reaching(line, at_hand, line.sd * shrink, most=most))
+    return at_hand if enough else candidates
 
 
 def in_words(runs: Sequence[ProposedRun], target_flops: float) -> str:
