@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import numpy as np
+import polars as pl
 
 from benchmarks.figures import Figure
 from benchmarks.surfaces import NOISE, QUIET_NOISE, SURFACES, Surface
@@ -34,6 +35,10 @@ from smelt.runs.steps import Ladder
 RECIPE = Path(__file__).parent.parent / "recipes" / "quickstart.toml"
 REAL_TARGET = 1e14
 """FLOPs: the budget of the quickstart's plan."""
+GRIDS = 5
+"""Real grids, by seed."""
+REAL_SEEDS = (0, 100, 200, 300)
+"""Of the real adaptive ladders."""
 BUDGETS = (1e18, 3e18, 9e18, 2.7e19)
 TARGET = 1e21
 SPAN = 2.5
@@ -81,28 +86,33 @@ def measure_design() -> Iterator[Figure]:
 
 
 def real_ladder(store: Store) -> Iterator[Figure]:
-    """On the quickstart's tokens: its ladder, and an adaptive one to the same interval of N* at the budget of its plan.
+    """On the quickstart's tokens: its grid with five seeds, and adaptive ladders to the grids' median interval of N*.
 
-    Runs that both train are trained once; each counts what it would have cost alone.
+    At the budget of the quickstart's plan; the median interval, as in the simulations: a single grid's is narrow or
+    wide by luck. The ladders share no seed with the grids or each other, but for the first: its seeds are those of the
+    grids. Runs that several train are trained once; each counts what it would have cost alone.
     """
-    grid = cast("Ladder", Recipe.load(RECIPE).steps["ladder"])
-    points = Points.from_frame(store.make(grid).runs)[0]
-    wanted = standing_of(points, REAL_TARGET)
-    if wanted.known_to is None:
-        raise RuntimeError("the quickstart's ladder has no interval of N*")
-    adaptive = AdaptiveLadder(
-        tokens=grid.tokens, flops=grid.flops, target=REAL_TARGET, until=wanted.known_to, spend=2 * wanted.flops
-    )
-    found = Points.from_frame(store.make(adaptive).runs)[0]
-    standing = standing_of(found, REAL_TARGET)
-    ratio = standing.flops / wanted.flops
-    runs = {"grid, runs": float(wanted.runs), "adaptive, runs": float(standing.runs)}
-    yield Figure("quickstart's tokens: adaptive over grid FLOPs", ratio, "x", "<= .5", runs)
-    yield Figure(
-        "  its N* at 1e14 is known to", standing.known_to or math.inf, "x", "the grid's", {"grid": wanted.known_to}
-    )
-    sizes = [math.exp(interval[2]) for ladder in (found, points) if (interval := interval_of(ladder, REAL_TARGET))]
-    yield Figure("  its N* at 1e14, FLOPs a token over 6", sizes[0], "", "the grid's", {"grid": sizes[1]})
+    recipe = cast("Ladder", Recipe.load(RECIPE).steps["ladder"])
+    grid = Ladder(tokens=recipe.tokens, flops=recipe.flops, sizes_per_budget=recipe.sizes_per_budget, seeds=GRIDS)
+    runs = store.make(grid).runs
+    grids = [Points.from_frame(runs.filter(pl.col("seed") == seed))[0] for seed in range(GRIDS)]
+    known = [found for points in grids if (found := standing_of(points, REAL_TARGET).known_to) is not None]
+    until, spent = float(np.median(known)), float(grids[0].flops.sum())
+    ladders = [
+        AdaptiveLadder(
+            tokens=grid.tokens, flops=grid.flops, target=REAL_TARGET, until=until, spend=2 * spent, seed=seed
+        )
+        for seed in REAL_SEEDS
+    ]
+    found = [Points.from_frame(store.make(ladder).runs)[0] for ladder in ladders]
+    ratios = {f"seed {seed}": float(p.flops.sum()) / spent for seed, p in zip(REAL_SEEDS, found, strict=True)}
+    yield Figure("quickstart's tokens: adaptive over grid FLOPs", _middle(ratios.values()), "x", "<= .5", ratios)
+    reached = [standing_of(points, REAL_TARGET).known_to or math.inf for points in found]
+    spread = {"grids, least": min(known), "median": until, "most": max(known)}
+    yield Figure("  its N* at 1e14 is known to", _middle(reached), "x", "the grids' median", spread)
+    best = [[math.exp(i[2]) for p in points if (i := interval_of(p, REAL_TARGET))] for points in (found, grids)]
+    spread = {"least": min(best[0]), "most": max(best[0]), "grids, least": min(best[1]), "grids, most": max(best[1])}
+    yield Figure("  its N* at 1e14, FLOPs a token over 6", _middle(best[0]), "", "the grids'", spread)
 
 
 def settings() -> list[Setting]:
@@ -197,6 +207,10 @@ def at(budget: float, log_n: float) -> Candidate:
 
 def _expected(setting: Setting, budget: float) -> float:
     return setting.surface.log_n_opt(float(budget)) + setting.offset
+
+
+def _middle(values: Iterable[float]) -> float:
+    return float(np.median(list(values)))
 
 
 def _rms(errors: Sequence[float]) -> float:

@@ -15,9 +15,10 @@ from benchmarks.surfaces import SURFACES, Surface
 from planted_runs import BUDGETS, QUICK, best_size, ladder, parabolic
 from smelt.errors import InputError
 from smelt.laws.derive import derive_law
-from smelt.laws.design import Candidate, LineDesign, in_words, line_weights, next_runs, vertex_variance
+from smelt.laws.design import Candidate, LineDesign, in_words, line_weights, next_runs, vertex_variance, worth_offering
 from smelt.laws.isoflop import fit_curves
 from smelt.laws.minima import fit_minima
+from smelt.laws.noise import NoiseLaw, Residuals
 from smelt.laws.points import Points
 from smelt.laws.valley import Valley, fit_valley
 
@@ -26,7 +27,7 @@ VALLEY = Valley(
     intercept=math.log(best_size(1.0)),
     slope=math.log(best_size(math.e) / best_size(1.0)),
     bend=0.1,
-    noise_sd={2e10: 0.01},
+    noise=NoiseLaw.of([Residuals(budget_flops=2e10, values=np.empty(0), squares=1e-3, n_runs=13, degrees=10)]),
 )
 
 
@@ -50,8 +51,7 @@ def test_the_valley_of_parabolas_is_found_without_error() -> None:
     for budget in BUDGETS:
         assert valley.log_n_opt(budget) == pytest.approx(math.log(best_size(budget)), abs=1e-6)
     assert valley.bend == pytest.approx(0.1)
-    assert list(valley.noise_sd) == list(BUDGETS)
-    assert max(valley.noise_sd.values()) == pytest.approx(0, abs=1e-9)
+    assert max(valley.noise.sd(budget) for budget in BUDGETS) == pytest.approx(0, abs=1e-9)
 
 
 def test_runs_that_bend_downwards_have_no_valley() -> None:
@@ -65,10 +65,9 @@ def test_a_noisy_budget_is_told_from_quiet_ones_but_not_on_one_residual() -> Non
     noisy, quiet = ladder(BUDGETS[:1], sizes=15, noise=0.01, loss=parabolic), ladder(BUDGETS[1:], sizes=4, noise=0.001)
     valley = fit_valley(Points.from_frame(pl.concat([noisy, quiet]))[0])
     assert valley is not None
-    cheapest, *others = valley.noise_sd.values()
+    cheapest, *others = (valley.noise.sd(budget) for budget in BUDGETS)
     assert cheapest > 1.2 * max(others)
     assert min(others) > cheapest / 4  # their own noise is a tenth or less, by one degree of freedom each
-    assert valley.noise_at(1e13) == valley.noise_sd[BUDGETS[-1]]
 
 
 def test_the_weights_are_those_of_a_least_squares_line() -> None:
@@ -208,3 +207,13 @@ def test_simulated_surfaces_are_least_where_they_say(surface: Surface) -> None:
         log_n = surface.log_n_opt(flops) + np.linspace(-0.02, 0.02, 41)
         loss = surface.loss(np.exp(log_n), flops / 6 / np.exp(log_n))
         assert log_n[int(np.argmin(loss))] == pytest.approx(surface.log_n_opt(flops), abs=1.1e-3)
+
+
+def test_a_dearer_budget_is_offered_only_where_it_saves_compute_on_the_way_to_the_goal() -> None:
+    points = points_of(budgets=BUDGETS[:3], half_width=0.9, sizes=4, noise=0.001)
+    offered = [at(budget, u) for budget in BUDGETS[:4] for u in np.linspace(-0.9, 0.9, 9)]
+    nearly_there, far_off = (
+        worth_offering(points, TARGET, shrink, candidates=offered, span=2.5) for shrink in (0.95, 0.2)
+    )
+    assert {run.budget_flops for run in nearly_there} == set(BUDGETS[:3])
+    assert list(far_off) == offered

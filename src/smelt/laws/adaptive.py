@@ -21,7 +21,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from smelt.laws.design import Candidate, next_runs
+from smelt.laws.design import Candidate, next_runs, worth_offering
 from smelt.laws.isoflop import fit_curves
 from smelt.laws.lines import MINIMA
 from smelt.laws.minima import SIZES, Curve, Minima, fit_minima
@@ -91,7 +91,7 @@ def climb(
     while True:
         standing = standing_of(points, goal.target_flops)
         tell(standing)
-        batch = [] if standing.is_narrow(goal) else next_batch(points, candidates, goal)
+        batch = [] if standing.is_narrow(goal) else next_batch(points, candidates, goal, standing.known_to)
         if not batch:
             return standing
         points = train(batch)
@@ -124,8 +124,11 @@ def trusted_minima(curves: Iterable[Curve]) -> Minima | None:
     return minima if minima is not None and len(minima.log_d.draws) else None
 
 
-def next_batch(points: Points, candidates: Sequence[C], goal: Goal) -> list[C]:
-    """The runs of the next round: budgets whose minimum is at an edge are widened, the rest narrows the interval."""
+def next_batch(points: Points, candidates: Sequence[C], goal: Goal, known_to: float | None = None) -> list[C]:
+    """The runs of the next round: budgets whose minimum is at an edge are widened, the rest narrows the interval.
+
+    Where N* is known to some factor, a new budget is opened only if the goal is reached for less with it.
+    """
     left = goal.spend - float(points.flops.sum())
     batch: list[C] = []
     for run in widened(points, candidates):
@@ -134,6 +137,9 @@ def next_batch(points: Points, candidates: Sequence[C], goal: Goal) -> list[C]:
             left -= run.budget_flops
     if fit_valley(points) is None:
         return batch
+    if known_to is not None:
+        shrink = math.log(goal.until) / math.log(known_to)
+        candidates = worth_offering(points, goal.target_flops, shrink, candidates=candidates, span=goal.span)
     chosen = next_runs(
         points,
         goal.target_flops,

@@ -53,6 +53,7 @@ class AdaptiveLadder(Step[RunTable]):
     """
 
     step: ClassVar[str] = "adaptive-ladder"
+    version: ClassVar[int] = 2
     makes: ClassVar[type[Artifact]] = RunTable
 
     tokens: Step[Tokens]
@@ -72,6 +73,8 @@ class AdaptiveLadder(Step[RunTable]):
     """How far sizes go from N*, as a factor; at an edge, further."""
     tokens_per_param: Annotated[float, Gt(0)] = Ladder.model_fields["tokens_per_param"].default
     """Tokens a weight (matrices and head) of the expected optimum, about which the first runs lie: see `ladder`."""
+    seed: Annotated[int, Ge(0)] = 0
+    """Seed of the first run of a size; the next of the same size has the next."""
     family: Family = Family()
     """What the shapes have in common."""
     hparams: Hparams = Hparams()
@@ -175,7 +178,7 @@ class _Trained:
         """Trains a round; the points of all rounds."""
         steps: list[Train] = []
         for shape in batch:
-            steps.append(self.ladder.train_step(shape, seed=self.shapes.count(shape)))
+            steps.append(self.ladder.train_step(shape, seed=self.ladder.seed + self.shapes.count(shape)))
             self.shapes.append(shape)
         label = f"round {self.rounds}"
         self.runs += self.work.make(steps, label=label, cost=lambda step: train_seconds(step, self.vocab))

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from scipy.interpolate import Akima1DInterpolator
 
 from smelt.laws.forms import Floats
-from smelt.laws.minima import SIZES, Curve, Residuals, budget_groups, noise
+from smelt.laws.minima import SIZES, Curve, budget_groups
+from smelt.laws.noise import Residuals, noise
 from smelt.laws.points import Points
 
 FAILS = (
@@ -64,7 +65,10 @@ def fit_interpolants(points: Points, *, draws: int, seed: int) -> tuple[Interpol
     read = [(group, mean) for group, mean in read if len(mean[0]) >= SIZES]
     groups, means = [group for group, _ in read], [mean for _, mean in read]
     bases = [_smooth_basis(log_n) for log_n, _ in means]
-    residuals = [Residuals.of(basis, log_loss) for basis, (_, log_loss) in zip(bases, means, strict=True)]
+    residuals = [
+        Residuals.of(basis, log_loss, float(group.budget_flops[0]))
+        for basis, group, (_, log_loss) in zip(bases, groups, means, strict=True)
+    ]
     found: dict[int, Interpolant] = {}
     for i, errors in noise(residuals, draws=draws, seed=seed):
         found[i] = _interpolant(groups[i], *means[i], bases[i], errors)

@@ -25,7 +25,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -48,6 +48,8 @@ OFFSETS = 9
 FORM_SPAN = 8.0
 """How far from N* sizes are offered to a parametric form, which needs runs off the optimum to tell A from B
 (IsoFLOP grids reach 4x to 8x either side: Hoffmann et al. 2022, figure 3)."""
+LOOK_AHEAD = 32
+"""Moves looked ahead for what a goal will cost: some eight rounds, beyond which no plan is kept (taste)."""
 TIE = 1e-9
 """Scores this close are one: the earlier candidate is taken, however sums are rounded."""
 
@@ -66,6 +68,9 @@ class Candidate:
     def n_tokens(self) -> float:
         """What the budget pays for."""
         return self.budget_flops / (6 * self.size)
+
+
+C = TypeVar("C", bound=Candidate)
 
 
 class ProposedRun(Record):
@@ -112,6 +117,24 @@ def next_runs(
         spend -= _cost(best)
         design = after
     return found
+
+
+def worth_offering(
+    points: Points, target_flops: float, shrink: float, *, candidates: Sequence[C], span: float
+) -> Sequence[C]:
+    """The candidates, without the budgets that have no runs yet where those at hand suffice for less.
+
+    To suffice is to bring the standard error of ln N* to `shrink` times what it is. Run by run the worth of a new
+    budget is looked at alone, and the last small step may be cheaper than its three runs.
+    """
+    line, _ = _start(points, target_flops, law=None, candidates=candidates, span=span)
+    known = set(points.budgets)
+    at_hand = [run for run in candidates if run.budget_flops in known]
+    most = _cost_of_reaching(line, candidates, line.sd * shrink, most=math.inf)
+    if math.isinf(most):
+        return candidates
+    enough = math.isfinite(_cost_of_reaching(line, at_hand, line.sd * shrink, most=most))
+    return at_hand if enough else candidates
 
 
 def in_words(runs: Sequence[ProposedRun], target_flops: float) -> str:
@@ -178,7 +201,7 @@ class LineDesign:
         if len(known) < 2:
             return math.inf
         weights = line_weights(np.log(list(known)), self.log_target)
-        vertices = [self.valley.noise_at(budget) ** 2 * vertex_variance(u) for budget, u in known.items()]
+        vertices = [self.valley.noise.sd(budget) ** 2 * vertex_variance(u) for budget, u in known.items()]
         return math.sqrt(float(weights**2 @ vertices)) / (2 * self.valley.bend)
 
     def moves(self, candidates: Sequence[Candidate]) -> list[tuple[Candidate, ...]]:
@@ -310,6 +333,20 @@ def _best(design: Design, moves: Iterable[tuple[Candidate, ...]]) -> tuple[Candi
         if gained > most * (1 + TIE):
             best, most = move, gained
     return best
+
+
+def _cost_of_reaching(design: Design, candidates: Sequence[Candidate], sd: float, *, most: float) -> float:
+    """FLOPs of the runs that bring ln N* to a standard error, by their order of worth; infinite if beyond `most`."""
+    cost = 0.0
+    for _ in range(LOOK_AHEAD):
+        if design.sd <= sd:
+            return cost
+        best = _best(design, design.moves(candidates))
+        if best is None or cost + _cost(best) > most:
+            return math.inf
+        cost += _cost(best)
+        design = design.adding(best)
+    return math.inf
 
 
 def _around_valley(points: Points, valley: Valley, *, span: float) -> list[Candidate]:

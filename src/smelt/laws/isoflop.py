@@ -22,7 +22,8 @@ import numpy as np
 from scipy.special import stdtr
 
 from smelt.laws.forms import Floats, Form
-from smelt.laws.minima import OWN_NOISE, Curve, Residuals, budget_groups, noise
+from smelt.laws.minima import Curve, budget_groups
+from smelt.laws.noise import OWN_NOISE, Residuals, noise
 from smelt.laws.points import Points
 
 FAILS = (
@@ -79,7 +80,7 @@ def fit_curves(points: Points, *, draws: int, seed: int, degree: int = PARABOLA)
     groups = budget_groups(points)
     chosen = [_near(group, degree) for group in groups]
     bases = [_basis(near, CUBIC if degree == CUBIC and _bears_cubic(near) else PARABOLA) for near in chosen]
-    residuals = [Residuals.of(basis, near.loss_nats) for basis, near in zip(bases, chosen, strict=True)]
+    residuals = [_residuals(near, basis) for basis, near in zip(bases, chosen, strict=True)]
     curves: dict[int, Smooth] = {}
     for i, errors in noise(residuals, draws=draws, seed=seed):
         curves[i] = _smooth(groups[i], chosen[i], bases[i], errors)
@@ -170,6 +171,10 @@ def _smooth(group: Points, near: Points, basis: Floats, errors: Floats) -> Smoot
         centre=centre,
         coefficients=coefficients,
     )
+
+
+def _residuals(near: Points, basis: Floats) -> Residuals:
+    return Residuals.of(basis, near.loss_nats, float(near.budget_flops[0]))
 
 
 def _near(group: Points, degree: int) -> Points:

@@ -13,7 +13,7 @@ as the fits count it (points.py): the line of N* is this one turned over, a = 1 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -27,9 +27,6 @@ SIZES = 3
 """Distinct sizes that a minimum needs."""
 MIDDLE, MIDDLE_SHARE = (16, 84), 0.51
 """Percentiles one standard deviation either side, and what they are apart of a normal 95% interval."""
-OWN_NOISE = 10
-"""Runs from which a budget's noise is judged by its own residuals: large budgets are quieter (in Llama 3's curves by
-a factor 8), but with few runs one cannot tell, and sharing costs less than guessing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -143,57 +140,6 @@ def fit_minima(curves: Sequence[Curve], *, weighted: bool = False) -> Minima | N
         log_d=_line(log_flops, log_d, log_d_draws, weights),
         log_loss=_line(log_flops, log_loss, log_loss_draws, weights),
     )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Residuals:
-    """What a smooth curve through one budget's runs leaves: values for new noise to be drawn from."""
-
-    values: Floats
-    n_runs: int
-    degrees: int
-    """Degrees of freedom: runs less coefficients."""
-
-    @classmethod
-    def of(cls, basis: Floats, y: Floats) -> Residuals:
-        """Residuals of the least-squares fit of `basis` (runs, coefficients) to y.
-
-        Divided by sqrt(1 - leverage), since a curve passes closer to its own runs than to new ones.
-        """
-        inverse = np.linalg.pinv(basis)
-        leverage = np.einsum("ij,ji->i", basis, inverse)
-        informative = leverage < 1 - 1e-9
-        left = (y - basis @ (inverse @ y))[informative] / np.sqrt(1 - leverage[informative])
-        return cls(values=left, n_runs=len(y), degrees=len(y) - basis.shape[1])
-
-
-def noise(budgets: Sequence[Residuals], *, draws: int, seed: int) -> Iterator[tuple[int, Floats]]:
-    """Noise for each budget's runs, drawn anew: its place and (draws, runs); (0, runs) where nothing tells of noise.
-
-    A residual bootstrap, since resampling five runs of five would often leave too few sizes for a curve. Budgets of few
-    runs share their residuals, and each draw is scaled by sqrt(dof / chi2), which makes intervals as wide as Student's
-    t (at 8 degrees of freedom a plain bootstrap is 15% too narrow). One budget at a time: 100,000 runs make 800 MB.
-    """
-    generator = np.random.RandomState(seed)  # its stream is frozen: see fit.resample
-    for together in _sharing(budgets):
-        degrees = sum(budgets[i].degrees for i in together)
-        if not degrees:
-            yield from ((i, np.empty((0, budgets[i].n_runs))) for i in together)
-            continue
-        pool = np.concatenate([budgets[i].values for i in together])
-        pool -= pool.mean()
-        widths = np.sqrt(degrees / generator.chisquare(degrees, size=(draws, 1)))
-        for i in together:
-            yield i, widths * pool[generator.randint(len(pool), size=(draws, budgets[i].n_runs))]
-
-
-def _sharing(budgets: Sequence[Residuals]) -> list[list[int]]:
-    """Which budgets judge their noise together: the small ones, or all where those have too few residuals."""
-    small = [i for i, found in enumerate(budgets) if found.n_runs < OWN_NOISE]
-    if small and sum(budgets[i].degrees for i in small) < OWN_NOISE - SIZES:
-        return [list(range(len(budgets)))]
-    large = [[i] for i, found in enumerate(budgets) if found.n_runs >= OWN_NOISE]
-    return [small, *large] if small else large
 
 
 def _line(x: Floats, y: Floats, y_draws: Floats, weights: Floats) -> Line:

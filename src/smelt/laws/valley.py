@@ -10,18 +10,14 @@ single vertices are too rough to aim at. Here N is that of the fits, FLOPs a tok
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from smelt.laws.forms import Floats
 from smelt.laws.minima import SIZES
+from smelt.laws.noise import NoiseLaw, Residuals
 from smelt.laws.points import Points
-
-PRIOR_DEGREES = 4
-"""Degrees of freedom that the noise of all budgets counts for beside a budget's own (moderated variances: Smyth 2004;
-the number is an assumption)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +30,12 @@ class Valley:
     """b."""
     bend: float
     """k, nats."""
-    noise_sd: Mapping[float, float]
-    """Of a run about its budget's parabola, nats, by budget."""
+    noise: NoiseLaw
+    """Of a run about its budget's parabola, nats."""
 
     def log_n_opt(self, flops: float) -> float:
         """ln N* of a budget."""
         return self.intercept + self.slope * math.log(flops)
-
-    def noise_at(self, budget: float) -> float:
-        """The noise of a budget: its own, or that of the nearest one that has runs."""
-        return self.noise_sd[min(self.noise_sd, key=lambda known: abs(math.log(known / budget)))]
 
 
 def fit_valley(points: Points) -> Valley | None:
@@ -64,7 +56,7 @@ def fit_valley(points: Points) -> Valley | None:
         intercept=float(centre_n - p / (2 * k) - slope * centre_c),
         slope=slope,
         bend=float(k),
-        noise_sd=_noise_sd(points, levels, u, shared),
+        noise=_noise(points, shared),
     )
 
 
@@ -79,22 +71,21 @@ def _levels(points: Points) -> Floats:
     return (points.budget_flops[:, None] == points.budgets[None, :]).astype(np.float64)
 
 
-def _noise_sd(points: Points, levels: Floats, u: Floats, shared: Floats) -> dict[float, float]:
-    """By budget, each moderated by that of all: cheap runs may be noisier by a factor of two, and few runs cannot tell.
+def _noise(points: Points, shared: Floats) -> NoiseLaw:
+    """About a parabola of each budget's own, since a bend that changes with C is no noise, as isoflop.py judges it.
 
-    About a parabola of each budget's own, since a bend that changes with C is no noise; where these leave no run to
-    tell by, about the valley.
+    Where these leave no run to tell by: about the valley, the same at every budget.
     """
-    own = np.column_stack([levels, levels * u[:, None], levels * u[:, None] ** 2])
-    if len(points) == own.shape[1]:
-        pooled = float(np.sum(_residuals(shared, points.loss_nats) ** 2) / (len(points) - shared.shape[1]))
-        return {float(budget): math.sqrt(pooled) for budget in points.budgets}
-    squares = levels.T @ _residuals(own, points.loss_nats) ** 2
-    degrees = levels.sum(axis=0) - SIZES
-    pooled = squares.sum() / degrees.sum()
-    moderated = np.sqrt((squares + PRIOR_DEGREES * pooled) / (degrees + PRIOR_DEGREES))
-    return {float(budget): float(sd) for budget, sd in zip(points.budgets, moderated, strict=True)}
+    groups = [points.where(points.budget_flops == budget) for budget in points.budgets]
+    if len(points) > SIZES * len(groups):
+        return NoiseLaw.of([_about(_parabola(group.size), group) for group in groups])
+    return NoiseLaw.of([_about(shared, points)])
 
 
-def _residuals(basis: Floats, loss: Floats) -> Floats:
-    return loss - basis @ np.linalg.lstsq(basis, loss, rcond=None)[0]
+def _about(basis: Floats, points: Points) -> Residuals:
+    return Residuals.of(basis, points.loss_nats, float(np.exp(np.log(points.budget_flops).mean())))
+
+
+def _parabola(size: Floats) -> Floats:
+    log_n = np.log(size)
+    return np.vander(log_n - log_n.mean(), SIZES)
