@@ -115,7 +115,7 @@ def test_the_ladder_reaches_the_losses_it_reached_before(
 QUICKSTART_LAW = {
     "minima": [29287.6, 49928.9, 82943.8, 130595.0],
     "d_opt exponent": 0.526389,
-    "d_opt exponent, 95%": [0.501283, 0.549676],
+    "d_opt exponent, 95%": [0.493261, 0.554486],
     "alpha": 0.395793,
     "beta": 0.314203,
     "E": 2.64994,
