@@ -35,8 +35,23 @@ def quality(size: float) -> float:
 @pytest.mark.parametrize("name", list(catalogue()))
 def test_every_published_law_plans_and_survives_json(name: str) -> None:
     law = published_law(name)
+    without_draws = ScalingLaw(law.findings)
     plan = make_plan(ScalingLaw.from_json(law.to_json()), Budget(flops=1e21), law_name=name)
-    assert plan == make_plan(law, Budget(flops=1e21), law_name=name)
+    assert plan == make_plan(without_draws, Budget(flops=1e21), law_name=name)
+
+
+def test_the_default_law_has_intervals_that_hold_its_optimum() -> None:
+    plan = make_plan(published_law("chinchilla-besiroglu-2024"), Budget(flops=5.76e23))
+    for found in (plan.n_params, plan.n_tokens, plan.loss_nats):
+        assert found is not None
+        assert found.low is not None
+        assert found.high is not None
+        assert found.low < found.mid < found.high < 2.5 * found.low
+
+
+def test_a_stem_means_the_law_that_plans_follow() -> None:
+    with pytest.raises(InputError, match=r"Did you mean chinchilla-besiroglu-2024\?"):
+        published_law("chinchila")
     assert set(law.warnings) <= set(plan.caveats)
     assert 1e8 < plan.n_params.mid < 1e11
 

@@ -1,8 +1,8 @@
 """Published laws by name, as values that plan like a fitted one: published.toml has figures, source and caveats.
 
-A published law has no runs here: no residuals, and no draws, so that its optima have no intervals. Standard errors
-stand beside the parameters where a paper prints them; without their covariance they bound nothing else, A and alpha
-being all but collinear.
+A published law has no runs here, and no residuals. Where its runs are public, draws of a bootstrap over them ship with
+it; the others' optima have no intervals: standard errors stand beside the parameters where a paper prints them, but
+without their covariance they bound nothing else, A and alpha being all but collinear.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import tomllib
 from importlib import resources
 
 import numpy as np
+import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from smelt.errors import InputError
@@ -60,14 +61,29 @@ def published_law(name: str) -> ScalingLaw:
     """The law of a name; InputError, with the nearest name, where there is none."""
     found = catalogue().get(name.lower())
     if found is None:
-        close = difflib.get_close_matches(name.lower(), catalogue(), n=1, cutoff=0.4)
         raise InputError(
             where=name,
             what="is neither a file, nor a folder, nor a published law",
             expected=f"one of {', '.join(catalogue())}",
-            do=f"Did you mean {close[0]}?" if close else None,
+            do=f"Did you mean {_nearest(name.lower())}?",
         )
-    return ScalingLaw(_findings(found))
+    return ScalingLaw(_findings(found), _draws(name.lower()))
+
+
+def _nearest(name: str) -> str:
+    """The published name most like it; of a mere stem, `chinchila`, the first with the likest stem."""
+
+    def likeness(known: str) -> float:
+        compared = known if "-" in name else known.partition("-")[0]
+        return difflib.SequenceMatcher(a=name, b=compared).ratio()
+
+    return max(catalogue(), key=likeness)
+
+
+def _draws(name: str) -> pl.DataFrame:
+    """Bootstrap draws that ship for laws whose runs are public (training/laws.py); none for the others."""
+    file = resources.files("smelt.laws").joinpath(f"{name}.parquet")
+    return pl.read_parquet(file.read_bytes()) if file.is_file() else pl.DataFrame()
 
 
 def _findings(found: Published) -> Findings:

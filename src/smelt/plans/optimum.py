@@ -151,30 +151,38 @@ def allocate(law: ScalingLaw, flops: float, *, unique_tokens: float | None = Non
         method=method,
         n_params=optima[method].n_params,
         n_tokens=optima[method].n_tokens,
-        loss_nats=expected_loss(optima, method, beyond=beyond),
+        loss_nats=expected_loss(optima, method, beyond=beyond, floored=has_floor(law)),
         flops=flops,
         optima=optima,
         beyond=beyond,
     )
 
 
-def expected_loss(optima: dict[Method, Optimum], method: Method, *, beyond: float) -> Interval | None:
+def has_floor(law: ScalingLaw) -> bool:
+    """The runs identify the floor that the law's form approaches."""
+    return law.findings.parametric is not None and law.findings.parametric.usable
+
+
+def expected_loss(
+    optima: dict[Method, Optimum], method: Method, *, beyond: float, floored: bool = False
+) -> Interval | None:
     """The loss to expect, nats per token.
 
     Up to `ORDINARY` times the runs it is that of the method followed. Farther out it is the parametric form's, where
     there is one, since a line through minima has no floor and falls for ever. Anywhere beyond the runs the interval
-    spans all methods', since which of them is wrong cannot be known from the runs.
+    spans all methods', since which of them is wrong cannot be known from the runs; but far beyond them the form's alone
+    where the runs identify its floor (`floored`), for the lines are then known to be wrong.
     """
     followed = optima[method].loss_nats
     if beyond <= 1 or len(optima) == 1:
         return followed
     losses = [optimum.loss_nats for optimum in optima.values() if optimum.loss_nats is not None]
     lows, highs = [loss.low for loss in losses], [loss.high for loss in losses]
-    floored = optima["parametric"].loss_nats if "parametric" in optima else followed
-    if followed is None or floored is None:
-        return floored
+    by_form = optima["parametric"].loss_nats if "parametric" in optima else followed
+    if followed is None or by_form is None or (floored and beyond > ORDINARY):
+        return by_form
     return Interval(
-        mid=followed.mid if beyond <= ORDINARY else floored.mid,
+        mid=followed.mid if beyond <= ORDINARY else by_form.mid,
         low=None if None in lows else min(low for low in lows if low is not None),
         high=None if None in highs else max(high for high in highs if high is not None),
     )
