@@ -22,14 +22,13 @@ from smelt.laws.findings import (
     Parametric,
 )
 from smelt.laws.forms import FORMS
+from smelt.laws.forms.repeated import MANY_EPOCHS
 from smelt.units import format_count
 
 FEW_BUDGETS = 4
 """Below, little is left to tell a power law from a bend (Hoffmann et al. 2022 used nine budgets)."""
 NARROW = 10
 """Budgets that span less than this factor say little of a trend."""
-MANY_EPOCHS = 4
-"""Up to here repeated data are nearly as good as fresh (Muennighoff et al. 2023)."""
 SURPRISING = 0.05
 """p below which the minima scatter more about their line than noise explains."""
 BIASED = 1.05

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from smelt.laws.doubts import MANY_EPOCHS
 from smelt.laws.findings import METHOD_NAMES
+from smelt.laws.forms.repeated import MANY_EPOCHS
 from smelt.laws.law import ScalingLaw
 from smelt.plans.budget import Budget
 from smelt.plans.hyperparameters import Hyperparameters

@@ -36,6 +36,9 @@ C4 = {
 }
 """On C4, as published with the code of Muennighoff et al. 2023: five from runs on fresh data, then R_D* and R_N*."""
 
+MANY_EPOCHS = 4
+"""Up to here repeated data are nearly as good as fresh (Muennighoff et al. 2023)."""
+
 LARGEST_LOG_EXCESS = 300.0
 """N over U_N, or D over U, stops here: all that repeats can give is had long before, and e^300 times 0 is still 0."""
 LEAST_EXPONENT = 1e-3
