@@ -9,7 +9,7 @@ own curve by the paper's method; for the loss the least of that curve.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +18,14 @@ import polars as pl
 from benchmarks.figures import Figure
 from benchmarks.heldout_losses import measure_epoch, measure_gadre, measure_misfitting, measure_olmo
 from smelt.laws import akima, isoflop
+from smelt.laws.derive import Settings, derive_law
+from smelt.laws.law import Optimum as LawOptimum
 from smelt.laws.minima import Minima, fit_minima
 from smelt.laws.points import Points
 
 SCALING = Path(__file__).parents[1] / "../shared/data/scaling"
 NO_WORSE = "<= paper"
+DRAWS = 200
 HELD_OUT = (2, 3, 4)
 """How many of the largest budgets are held out in turn: budgets lie a factor 2 apart."""
 
@@ -34,7 +37,7 @@ def measure_heldout() -> Iterator[Figure]:
 
 
 def measure_porian() -> Iterator[Figure]:
-    """Porian et al. 2024, ten stages of RefinedWeb: their Akima minima and least squares against smelt's curves.
+    """Porian et al. 2024, ten stages of RefinedWeb: their Akima minima and least squares against what laws follow.
 
     Held against their published optima (medians over their noise), and their Akima minimum's loss.
     """
@@ -43,10 +46,10 @@ def measure_porian() -> Iterator[Figure]:
         return
     runs = pl.read_csv(folder / "isoflop_points.csv")
     published = pl.read_csv(folder / "published_optimal_pairs.csv").drop_nulls()
-    ours: list[Errors] = []
-    theirs: list[Errors] = []
+    found = Compared()
     for stage in runs["stage"].unique(maintain_order=True):
-        points = _points(runs.filter(pl.col("stage") == stage), budget="flops", n="N", d="D", loss="loss")
+        table = _table(runs.filter(pl.col("stage") == stage), budget="flops", n="N", d="D", loss="loss")
+        points, _ = Points.from_frame(table)
         losses = {curve.budget_flops: curve.loss_opt for curve in akima.fit_interpolants(points, draws=0, seed=0)}
         optima = [
             Optimum(flops, n, d, losses[flops])
@@ -55,10 +58,10 @@ def measure_porian() -> Iterator[Figure]:
         ]
         for count in HELD_OUT:
             first = points.budgets[-count]
-            train, truth = points.where(points.budget_flops < first), [one for one in optima if one.flops >= first]
-            ours += errors(smelts(train), truth)
-            theirs += errors(_line(akima.fit_interpolants(train, draws=0, seed=0)), truth)
-    yield from compared(f"Porian et al., {HELD_OUT} largest budgets of ten stages", ours, theirs)
+            paper = _line(akima.fit_interpolants(points.where(points.budget_flops < first), draws=0, seed=0))
+            truth = [one for one in optima if one.flops >= first]
+            found.add(table.filter(pl.col("budget_flops") < first), paper, truth)
+    yield from found.figures(f"Porian et al., {HELD_OUT} largest budgets of ten stages")
 
 
 def measure_llama_3() -> Iterator[Figure]:
@@ -67,13 +70,18 @@ def measure_llama_3() -> Iterator[Figure]:
     if not file.exists():
         return
     runs = pl.read_csv(file).with_columns(n=pl.col("compute_budget") / 6 / pl.col("training_tokens"))
-    points = _points(runs, budget="compute_budget", n="n", d="training_tokens", loss="validation_loss")
-    train = points.where(points.budget_flops < points.budgets[-1])
+    table = _table(runs, budget="compute_budget", n="n", d="training_tokens", loss="validation_loss")
+    points, _ = Points.from_frame(table)
     last = isoflop.fit_curves(points, draws=0, seed=0)[-1]
     n, d = float(np.exp(last.log_n_opt)), float(np.exp(last.log_d(last.log_n_opt)))
-    truth = [Optimum(last.budget_flops, n, d, last.loss_opt)]
-    theirs = errors(_line(isoflop.fit_curves(train, draws=0, seed=0)), truth)
-    yield from compared("Llama 3, largest budget", errors(smelts(train), truth), theirs)
+    paper = _line(isoflop.fit_curves(points.where(points.budget_flops < last.budget_flops), draws=0, seed=0))
+    train, truth = (
+        table.filter(pl.col("budget_flops") < last.budget_flops),
+        Optimum(last.budget_flops, n, d, last.loss_opt),
+    )
+    found = Compared()
+    found.add(train, paper, [truth])
+    yield from found.figures("Llama 3, largest budget")
 
 
 DATA_SETS: Sequence[Callable[[], Iterator[Figure]]] = (
@@ -105,28 +113,43 @@ class Errors:
     loss: float
 
 
-def smelts(train: Points) -> Minima:
-    """The lines that a law of these runs would follow."""
-    return _line(isoflop.fit_curves(train, draws=200, seed=0, degree=isoflop.chosen_degree(train)))
+@dataclass(slots=True)
+class Compared:
+    """Errors of the same budgets by what a law follows, by its parametric form alone, and by the paper's lines."""
+
+    smelt: list[Errors] = field(default_factory=list[Errors])
+    form: list[Errors] = field(default_factory=list[Errors])
+    paper: list[Errors] = field(default_factory=list[Errors])
+
+    def add(self, train: pl.DataFrame, paper: Minima, truth: Sequence[Optimum]) -> None:
+        """The errors of a law of `train`, and of the paper's lines through the same runs."""
+        law = derive_law(train, Settings(draws=DRAWS))
+        for one in truth:
+            optima = law.optimum(one.flops)
+            self.smelt.append(_errors(_said(optima[law.trusted]), one))
+            if "parametric" in optima:
+                self.form.append(_errors(_said(optima["parametric"]), one))
+            log_d, log_loss = paper.log_d.at(one.flops), paper.log_loss.at(one.flops)
+            self.paper.append(_errors((one.flops / 6 / np.exp(log_d), np.exp(log_d), np.exp(log_loss)), one))
+
+    def figures(self, what: str) -> Iterator[Figure]:
+        """Mean errors, smelt's with the paper's beside it."""
+        for name, quantity in (("N*", "n_params"), ("D*", "n_tokens"), ("least loss", "loss")):
+            own, form, paper = (
+                100 * float(np.mean([getattr(one, quantity) for one in errors]))
+                for errors in (self.smelt, self.form, self.paper)
+            )
+            yield Figure(f"{what}: {name}", own, "%", NO_WORSE, {"paper": paper, "form alone": form})
 
 
-def errors(lines: Minima, truth: Sequence[Optimum]) -> list[Errors]:
-    """Of what the lines say at each budget."""
-    return [
-        Errors(
-            n_params=abs(float(np.expm1(np.log(one.flops / 6) - lines.log_d.at(one.flops) - np.log(one.n_params)))),
-            n_tokens=abs(float(np.expm1(lines.log_d.at(one.flops) - np.log(one.n_tokens)))),
-            loss=abs(float(np.expm1(lines.log_loss.at(one.flops) - np.log(one.loss)))),
-        )
-        for one in truth
-    ]
+def _said(optimum: LawOptimum) -> tuple[float, float, float]:
+    loss = optimum.loss_nats.mid if optimum.loss_nats else np.nan
+    return optimum.n_params.mid, optimum.n_tokens.mid, loss
 
 
-def compared(what: str, ours: Sequence[Errors], theirs: Sequence[Errors]) -> Iterator[Figure]:
-    """Mean errors, smelt's with the paper's beside it."""
-    for name, quantity in (("N*", "n_params"), ("D*", "n_tokens"), ("least loss", "loss")):
-        own, papers = (100 * float(np.mean([getattr(one, quantity) for one in found])) for found in (ours, theirs))
-        yield Figure(f"{what}: {name}", own, "%", NO_WORSE, {"paper": papers})
+def _errors(said: tuple[float, float, float], truth: Optimum) -> Errors:
+    seen = truth.n_params, truth.n_tokens, truth.loss
+    return Errors(*(abs(float(own / value - 1)) for own, value in zip(said, seen, strict=True)))
 
 
 def _line(curves: Sequence[isoflop.Smooth] | Sequence[akima.Interpolant]) -> Minima:
@@ -135,6 +158,5 @@ def _line(curves: Sequence[isoflop.Smooth] | Sequence[akima.Interpolant]) -> Min
     return minima
 
 
-def _points(runs: pl.DataFrame, *, budget: str, n: str, d: str, loss: str) -> Points:
-    named = runs.select(budget_flops=budget, flops=budget, n_params=n, n_tokens=d, loss_nats=loss)
-    return Points.from_frame(named)[0]
+def _table(runs: pl.DataFrame, *, budget: str, n: str, d: str, loss: str) -> pl.DataFrame:
+    return runs.select(budget_flops=budget, flops=budget, n_params=n, n_tokens=d, loss_nats=loss)

@@ -28,6 +28,8 @@ class FewStarts(Chinchilla):
         return super().starts(x, log_loss)[::60]
 
 
+LEANING = Chinchilla()
+LEANING_THETA = LEANING.theta({"A": 2000, "B": 20, "E": 1.7, "alpha": 0.465, "beta": 0.155})
 QUICK = Settings(form=FewStarts(), draws=300)
 
 
@@ -72,6 +74,27 @@ def ladder(
         columns = {"n_params": n_params, "n_tokens": n_tokens, "loss_nats": loss_nats, "bpb": loss_nats / np.log(2) / 4}
         frames.append(pl.DataFrame(columns).with_columns(flops=budget, budget_flops=budget, epochs=n_tokens / 1e7))
     return pl.concat(frames).with_row_index("number").with_columns(run=pl.format("run-{}", "number")).drop("number")
+
+
+def leaning_ladder(noise: float = 0.002, seed: int = 0) -> pl.DataFrame:
+    """Seven budgets of seven sizes within a factor of 4 of N*, on a surface whose curves are far from symmetric.
+
+    Parabolas put N* at 1.08 x the true one, which `leaning_best_size` gives.
+    """
+    generator = np.random.default_rng(seed)
+    flops = np.repeat(np.geomspace(1e18, 1e21, 7), 7)
+    n_params = leaning_best_size(flops) * np.tile(np.geomspace(0.25, 4, 7), 7)
+    n_tokens = flops / 6 / n_params
+    loss = LEANING.loss(LEANING_THETA, {"N": n_params, "D": n_tokens}) * np.exp(
+        noise * generator.normal(size=len(flops))
+    )
+    columns = {"n_params": n_params, "n_tokens": n_tokens, "loss_nats": loss, "flops": flops, "budget_flops": flops}
+    return pl.DataFrame(columns)
+
+
+def leaning_best_size(flops: Floats) -> Floats:
+    """N* there."""
+    return np.exp(LEANING.optimal_log_n(LEANING_THETA, np.log(flops / 6)))
 
 
 @functools.cache

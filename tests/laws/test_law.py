@@ -12,15 +12,28 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
-from planted_runs import BUDGETS, EXPONENT, QUICK, best_size, ladder, planted_law, surface
+from planted_runs import (
+    BUDGETS,
+    EXPONENT,
+    QUICK,
+    best_size,
+    ladder,
+    leaning_best_size,
+    leaning_ladder,
+    planted_law,
+    surface,
+)
 from smelt.core.artifact import Artifact, Counts
 from smelt.core.step import Step
 from smelt.core.store import Store
 from smelt.core.work import Work
 from smelt.errors import InputError
 from smelt.laws.derive import derive_law
-from smelt.laws.findings import Method
+from smelt.laws.findings import Interval, Method
+from smelt.laws.isoflop import fit_curves
 from smelt.laws.law import DRAWS_FILE, LAW_FILE, Law, ScalingLaw
+from smelt.laws.minima import fit_minima
+from smelt.laws.points import Points
 from smelt.laws.steps import FitLaw
 from smelt.runs.run import RUNS, RunTable
 
@@ -110,6 +123,51 @@ def test_parabolas_are_trusted_where_three_have_a_minimum_and_the_form_where_run
     assert law.trusted == "parametric"
     assert law.findings.isoflop is None
     assert said(law, "rests on the parametric form alone")
+
+
+@pytest.mark.parametrize("seed", [1, 0], ids=["parabolas", "cubics"])
+def test_the_form_is_trusted_where_it_fits_as_well_as_the_curves_and_says_that_they_are_off(seed: int) -> None:
+    law, best = law_of(leaning_ladder(seed=seed)), float(leaning_best_size(np.array(1e21)))
+    isoflop = law.findings.isoflop
+    assert isoflop is not None
+    assert isoflop.usable
+    assert isoflop.cubic == (seed == 0)
+    assert law.trusted == "parametric"
+    optimum = law.optimum(1e21)["parametric"].n_params
+    assert optimum.overlaps(Interval(mid=best, low=best, high=best))
+
+
+@pytest.mark.parametrize("a", [0.5, 0.7])
+def test_a_form_that_fits_worse_than_the_curves_is_not_trusted(a: float) -> None:
+    """Leaning curves whose least loss falls as no sum of a power of N and one of D does."""
+    flops, u = np.repeat(np.geomspace(1e18, 1e21, 7), 7), np.tile(np.log(np.geomspace(0.25, 4, 7)), 7)
+    best = 1e9 * (flops / 1e20) ** a
+    noise = np.exp(0.002 * np.random.default_rng(0).normal(size=49))
+    loss = (1.7 + 8 * (flops / 1e18) ** -0.1) * (1 + 0.05 / 3 * u**2 + 0.02 / 3 * u**3) * noise
+    n_params = best * np.exp(u)
+    columns = {"n_params": n_params, "n_tokens": flops / 6 / n_params, "loss_nats": loss}
+    law = law_of(pl.DataFrame(columns).with_columns(flops=flops, budget_flops=flops))
+    assert law.findings.isoflop is not None
+    assert law.findings.isoflop.cubic
+    assert law.findings.parametric is not None
+    assert law.findings.parametric.usable
+    assert law.trusted == "isoflop"
+    assert said(law, "it is not their true shape")
+
+
+def test_a_draw_without_a_minimum_inside_its_sizes_leaves_its_curve_out_of_the_line() -> None:
+    """As the line itself does: kept, such curves make the interval of N* at noise of .5% twice as wide."""
+    curves = fit_curves(Points.from_frame(leaning_ladder(noise=0.005))[0], draws=300, seed=0)
+    usable = [curve for curve in curves if curve.usable]
+    minima = fit_minima(usable)
+    assert minima is not None
+    lost = np.array([~curve.interior_draws for curve in usable])
+    assert 0 < lost.any(axis=0).mean() < 1
+    for draw in np.flatnonzero(lost.any(axis=0))[:20]:
+        kept = [curve for curve in usable if curve.interior_draws[draw]]
+        log_d = [float(curve.log_d(curve.log_n_opt_draws[draw])) for curve in kept]
+        slope, intercept = np.polyfit([np.log(curve.budget_flops) for curve in kept], log_d, 1)
+        assert minima.log_d.draws[draw] == pytest.approx([intercept, slope], rel=1e-6)
 
 
 def test_a_short_ladder_does_not_identify_the_floor_and_the_law_says_so() -> None:

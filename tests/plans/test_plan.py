@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 import polars as pl
 import pytest
 
-from planted_runs import BUDGETS, QUICK, best_size, ladder, planted_law, surface
+from planted_runs import BUDGETS, QUICK, best_size, ladder, leaning_ladder, planted_law, surface
 from smelt.core.artifact import Artifact, Counts
 from smelt.core.step import Step
 from smelt.core.store import Store
@@ -119,6 +120,19 @@ def test_without_budgets_a_plan_follows_the_form() -> None:
     plan = plan_of(3 * LARGEST, law)
     assert plan.method == "parametric"
     assert said(plan, "N and D follow the parametric form")
+
+
+@pytest.mark.parametrize(
+    ("seed", "why"), [(1, "they put N* at 1.08 x the true one"), (0, "lean so that parabolas would")]
+)
+def test_a_plan_says_why_it_follows_the_form_where_parabolas_are_usable(seed: int, why: str) -> None:
+    assert said(plan_of(1e22, derive_law(leaning_ladder(seed=seed), QUICK)), why)
+
+
+def test_a_plan_says_that_the_law_was_told_to_follow_the_form() -> None:
+    runs = ladder(np.geomspace(1e10, 1e19, 7), sizes=8, half_width=0.7, noise=0.001)
+    assert derive_law(runs, QUICK).trusted == "isoflop"
+    assert said(plan_of(1e20, derive_law(runs, replace(QUICK, method="parametric"))), "the law was told to")
 
 
 def test_a_law_nobody_should_trust_is_followed_under_protest() -> None:

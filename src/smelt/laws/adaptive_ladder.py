@@ -53,7 +53,7 @@ class AdaptiveLadder(Step[RunTable]):
     """
 
     step: ClassVar[str] = "adaptive-ladder"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     makes: ClassVar[type[Artifact]] = RunTable
 
     tokens: Step[Tokens]

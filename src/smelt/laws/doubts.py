@@ -23,6 +23,7 @@ from smelt.laws.findings import (
 )
 from smelt.laws.forms import FORMS
 from smelt.laws.forms.repeated import MANY_EPOCHS
+from smelt.laws.law import MISFIT
 from smelt.units import format_count
 
 FEW_BUDGETS = 4
@@ -135,6 +136,12 @@ def _about_bias(isoflop: IsoFlop, parametric: Parametric | None) -> Iterator[str
             f"{'Cubics' if isoflop.cubic else 'Parabolas'} through these sizes are biased on a surface like the fitted "
             f"form: they put N* at {bias.factor:.2f} x the true one at the largest budget, and the exponent off by "
             f"{bias.exponent:+.3f}. The interpolated curves are free of it; sizes nearer to the minimum would mend it."
+        )
+    if bias is not None and bias.misfit is not None and bias.misfit < MISFIT:
+        yield (
+            "The parametric form leaves more of these runs than each budget's own curve does (F test, p = "
+            f"{bias.misfit:.1g}): it is not their true shape. Its intervals say how well its parameters are known, not "
+            "that they are right; beyond the runs it is a guess."
         )
     if lean is not None and lean.p < SURPRISING and (isoflop.cubic or lean.factor is None or _is_biased(lean.factor)):
         side = "large" if lean.t > 0 else "small"

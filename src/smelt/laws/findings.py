@@ -293,6 +293,11 @@ class Bias(Record):
     """N* by the curves over the true one, at the largest budget in the line."""
     exponent: float
     """What the line through the biased minima adds to a."""
+    errors: float | None = None
+    """ln of the factor, in standard errors of ln N* by the line at that budget; null without draws."""
+    misfit: float | None = None
+    """The chance that the form leaves so much more of the runs than the curves do, if it were right; null where the
+    curves leave nothing to tell by."""
 
 
 class Asymmetry(Record):

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtr
+from scipy.special import fdtrc, stdtr
 
 from smelt.laws.forms import Floats, Form
 from smelt.laws.minima import Curve, budget_groups
@@ -109,6 +109,26 @@ def bias(
         loss = form.loss(theta, {"N": n, "D": flops / 6 / n, "C": np.full(len(n), flops)})
         found[i] = centre + _lowest(np.polynomial.polynomial.polyfit(np.log(n) - centre, loss, degree))
     return np.exp(found - truth)
+
+
+def misfit(form: Form, theta: Floats, curves: Sequence[Smooth]) -> float | None:
+    """p of an F test that the form leaves no more of the curves' runs than the curves do themselves.
+
+    Small: the runs are known better than the form can say them. None where the curves have no degree of freedom left,
+    or no more parameters than the form. N and D as the fits count them.
+    """
+    left, by_form = 0.0, 0.0
+    for curve in curves:
+        near = curve.near
+        predicted = form.loss(theta, {"N": near.size, "D": near.n_tokens, "C": near.flops})
+        by_form += float(np.sum((near.loss_nats - predicted) ** 2))
+        own = _polynomial(curve.coefficients, np.log(near.n_params) - curve.centre)
+        left += float(np.sum((near.loss_nats - own) ** 2))
+    degrees = sum(len(curve.near) - len(curve.coefficients) for curve in curves)
+    spent = sum(len(curve.coefficients) for curve in curves) - len(theta)
+    if degrees < 1 or spent < 1 or not left:
+        return None
+    return float(fdtrc(spent, degrees, max((by_form - left) / spent, 0.0) / (left / degrees)))
 
 
 def asymmetry(points: Points) -> Asymmetry | None:

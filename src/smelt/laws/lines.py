@@ -13,6 +13,7 @@ import numpy as np
 
 from smelt.laws import akima, envelope, isoflop
 from smelt.laws.findings import (
+    LEVEL,
     Akima,
     Asymmetry,
     Bias,
@@ -33,6 +34,8 @@ from smelt.laws.law import line_columns
 from smelt.laws.minima import Curve, Line, Minima, fit_minima
 from smelt.laws.points import Points
 
+NORMAL = 3.92
+"""Standard deviations from one end of a normal 95% interval to the other."""
 MINIMA = 3
 """Usable optima from which the line through them is trusted: two leave it no degree of freedom."""
 
@@ -53,7 +56,7 @@ def isoflop_lines(points: Points, surface: Surface | None, *, draws: int, seed: 
     found = IsoFlop(
         **dict(_lines(minima, n_usable=len(usable), fails=isoflop.FAILS)),
         budgets=[_smooth(curve) for curve in curves],
-        bias=_bias(usable, surface) if surface else None,
+        bias=_bias(usable, minima, surface) if surface else None,
         asymmetry=Asymmetry(t=lean.t, p=lean.p, factor=lean.factor) if lean else None,
         cubic=degree == isoflop.CUBIC,
     )
@@ -140,7 +143,7 @@ def _smooth(curve: isoflop.Smooth) -> BudgetMinimum:
     return BudgetMinimum(**minimum, n_near=len(curve.near), centre=curve.centre, coefficients=coefficients)
 
 
-def _bias(curves: Sequence[isoflop.Smooth], surface: Surface) -> Bias | None:
+def _bias(curves: Sequence[isoflop.Smooth], minima: Minima | None, surface: Surface) -> Bias | None:
     """Of the curves in the line, on the surface; None where either has no optimum."""
     form, theta = surface
     if not curves or not set(form.variables) <= {"N", "D", "C"}:
@@ -152,7 +155,20 @@ def _bias(curves: Sequence[isoflop.Smooth], surface: Surface) -> Bias | None:
     if not np.all(np.isfinite(factors)):
         return None
     slope = np.polyfit(np.log(budgets), np.log(factors), 1)[0] if len(curves) > 1 else 0.0
-    return Bias(factor=float(factors[-1]), exponent=float(slope))
+    return Bias(
+        factor=float(factors[-1]),
+        exponent=float(slope),
+        errors=_in_errors(float(np.log(factors[-1])), minima, budgets[-1]),
+        misfit=isoflop.misfit(form, theta, curves),
+    )
+
+
+def _in_errors(log_factor: float, minima: Minima | None, flops: float) -> float | None:
+    """A bias in standard errors of the line, taken from its 95% interval."""
+    if minima is None or not len(minima.log_d.draws):
+        return None
+    low, high = np.percentile(minima.log_d.drawn_at(flops), LEVEL)
+    return float(log_factor / ((high - low) / NORMAL))
 
 
 def _holders(found: envelope.Envelope) -> list[Holder]:

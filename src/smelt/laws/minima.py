@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import chdtrc
 
 from smelt.laws.forms import Floats
@@ -73,6 +74,11 @@ class Curve:
         return bool(self.clear < self.enough or high - low > MIDDLE_SHARE * np.ptp(self.log_n))
 
     @property
+    def interior_draws(self) -> NDArray[np.bool_]:
+        """The same of each draw."""
+        return (self.log_n.min() < self.log_n_opt_draws) & (self.log_n_opt_draws < self.log_n.max())
+
+    @property
     def usable(self) -> bool:
         """Its minimum may enter the line."""
         return self.interior and not self.flat
@@ -92,7 +98,10 @@ class Curve:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
-    """ln y = intercept + slope ln C by least squares, with draws of both (draws, 2)."""
+    """ln y = intercept + slope ln C by least squares, with draws of both (draws, 2).
+
+    A draw's line leaves out what the line itself would: curves whose minimum is not inside their sizes.
+    """
 
     intercept: float
     slope: float
@@ -103,6 +112,10 @@ class Line:
     def at(self, flops: float) -> float:
         """ln y of a budget."""
         return self.intercept + self.slope * float(np.log(flops))
+
+    def drawn_at(self, flops: float) -> Floats:
+        """The same of each draw."""
+        return self.draws[:, 0] + self.draws[:, 1] * float(np.log(flops))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,20 +148,35 @@ def fit_minima(curves: Sequence[Curve], *, weighted: bool = False) -> Minima | N
     log_d_draws = np.array([curve.log_d(curve.log_n_opt_draws) for curve in curves])
     log_loss = np.log([curve.loss_opt for curve in curves])
     log_loss_draws = np.log([curve.loss_opt_draws for curve in curves])
+    weight_draws = _weight_draws(curves, weights)
     return Minima(
         curves=tuple(curves),
-        log_d=_line(log_flops, log_d, log_d_draws, weights),
-        log_loss=_line(log_flops, log_loss, log_loss_draws, weights),
+        log_d=_line(log_flops, log_d, log_d_draws, weights, weight_draws),
+        log_loss=_line(log_flops, log_loss, log_loss_draws, weights, weight_draws),
     )
 
 
-def _line(x: Floats, y: Floats, y_draws: Floats, weights: Floats) -> Line:
+def _weight_draws(curves: Sequence[Curve], weights: Floats) -> Floats:
+    """(curves, draws): of the curves with an interior minimum in a draw; of all where that leaves no line."""
+    interior = np.array([curve.interior_draws for curve in curves])
+    return weights[:, None] * (interior | (interior.sum(axis=0) < 2))
+
+
+def _line(x: Floats, y: Floats, y_draws: Floats, weights: Floats, weight_draws: Floats) -> Line:
     """The line through y (curves) over x, and through each column of `y_draws` (curves, draws)."""
-    root = np.sqrt(weights)
-    solver = np.linalg.pinv(np.stack([root, root * x], axis=1)) * root
-    intercept, slope = (float(value) for value in solver @ y)
+    intercept, slope = _least_squares(x, y[:, None], weights[:, None])[0]
     excess = None
     if len(x) > 2 and y_draws.shape[1]:
         surprise = np.sum((y - intercept - slope * x) ** 2 / y_draws.var(axis=1))
         excess = float(chdtrc(len(x) - 2, surprise))
-    return Line(intercept=intercept, slope=slope, draws=(solver @ y_draws).T, excess=excess)
+    draws = _least_squares(x, y_draws, weight_draws)
+    return Line(intercept=float(intercept), slope=float(slope), draws=draws, excess=excess)
+
+
+def _least_squares(x: Floats, y: Floats, weights: Floats) -> Floats:
+    """Intercept and slope (columns, 2) of the lines through the columns of y."""
+    total = weights.sum(axis=0)
+    x_mean, y_mean = (weights * x[:, None]).sum(axis=0) / total, (weights * y).sum(axis=0) / total
+    off = x[:, None] - x_mean
+    slope = (weights * off * y).sum(axis=0) / (weights * off**2).sum(axis=0)
+    return np.stack([y_mean - slope * x_mean, slope], axis=1)

@@ -77,7 +77,7 @@ class FitLaw(Step[Law]):
     """
 
     step: ClassVar[str] = "fit-law"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     makes: ClassVar[type[Artifact]] = Law
     runs: Step[RunTable]
     """The runs to fit."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from smelt.laws.findings import METHOD_NAMES
+from smelt.laws.findings import METHOD_NAMES, IsoFlop
 from smelt.laws.forms.repeated import MANY_EPOCHS
-from smelt.laws.law import ScalingLaw
+from smelt.laws.law import ScalingLaw, is_misled
 from smelt.plans.budget import Budget
 from smelt.plans.hyperparameters import Hyperparameters
 from smelt.plans.optimum import ORDINARY, Allocation
@@ -82,13 +82,27 @@ def _about_methods(law: ScalingLaw, allocation: Allocation) -> Iterator[str]:
         count = sum(minimum.in_line for minimum in isoflop.budgets)
         yield f"N and D follow the parabolas, which have {count} minima inside their budgets and clear of noise."
     elif allocation.method == "parametric" and law.findings.parametric and law.findings.parametric.usable:
-        yield "N and D follow the parametric form: too few parabolas have a minimum to be trusted."
+        yield f"N and D follow the parametric form: {_why_form(isoflop)}."
     elif allocation.method in ("akima", "envelope"):
         yield f"N and D follow the {followed}, as the law was told to or for want of a better."
     else:
         yield f"No method is to be trusted on these runs; N and D follow the {followed} for want of a better."
     if len(allocation.optima) > 1:
         yield _comparison(allocation)
+
+
+def _why_form(isoflop: IsoFlop | None) -> str:
+    """Why it is followed and not the parabolas."""
+    if isoflop is None or not isoflop.usable:
+        return "too few parabolas have a minimum to be trusted"
+    if isoflop.bias is None or not is_misled(isoflop):
+        return "the law was told to"
+    if isoflop.cubic:
+        return "it fits the runs as well as curves do, which lean so that parabolas would mislead"
+    return (
+        "it fits the runs as well as parabolas do, and says that through these sizes they put N* at "
+        f"{isoflop.bias.factor:.3g} x the true one"
+    )
 
 
 def _about_loss(law: ScalingLaw, allocation: Allocation) -> Iterator[str]:
