@@ -58,6 +58,7 @@ def doubts(findings: Findings) -> list[str]:
         *_about_agreement(findings),
         *(_about_isoflop(findings.isoflop) if findings.isoflop else _without_budgets()),
         *(_about_bias(findings.isoflop, findings.parametric) if findings.isoflop else ()),
+        *(_about_misfit(findings.isoflop, findings.parametric) if findings.isoflop else ()),
         *(_about_envelope(findings.envelope, findings.trusted) if findings.envelope else ()),
         *(_about_parametric(findings.parametric, findings) if findings.parametric else _without_form(findings)),
         *(_about_held_out(findings.held_out) if findings.held_out else ()),
@@ -137,12 +138,6 @@ def _about_bias(isoflop: IsoFlop, parametric: Parametric | None) -> Iterator[str
             f"form: they put N* at {bias.factor:.2f} x the true one at the largest budget, and the exponent off by "
             f"{bias.exponent:+.3f}. The interpolated curves are free of it; sizes nearer to the minimum would mend it."
         )
-    if bias is not None and bias.misfit is not None and bias.misfit < MISFIT:
-        yield (
-            "The parametric form leaves more of these runs than each budget's own curve does (F test, p = "
-            f"{bias.misfit:.1g}): it is not their true shape. Its intervals say how well its parameters are known, not "
-            "that they are right; beyond the runs it is a guess."
-        )
     if lean is not None and lean.p < SURPRISING and (isoflop.cubic or lean.factor is None or _is_biased(lean.factor)):
         side = "large" if lean.t > 0 else "small"
         by_cubics = f": N* by parabolas is {lean.factor:.2f} x that by cubics" if lean.factor else ""
@@ -154,6 +149,17 @@ def _about_bias(isoflop: IsoFlop, parametric: Parametric | None) -> Iterator[str
     far = sum(minimum.n_runs - minimum.n_near for minimum in isoflop.budgets)
     if far:
         yield f"{far} runs lie too far above the least loss of their budget to tell of its minimum: none is fitted."
+
+
+def _about_misfit(isoflop: IsoFlop, parametric: Parametric | None) -> Iterator[str]:
+    """Whether the runs know better than a form that they would identify."""
+    misfit = isoflop.bias.misfit if isoflop.bias else None
+    if misfit is not None and misfit < MISFIT and parametric is not None and parametric.usable:
+        yield (
+            "The parametric form leaves more of these runs than each budget's own curve does (F test, p = "
+            f"{misfit:.1g}): it is not their true shape. Its intervals say how well its parameters are known, not that "
+            "they are right; beyond the runs it is a guess."
+        )
 
 
 def _is_biased(factor: float) -> bool:
