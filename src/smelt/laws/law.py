@@ -32,8 +32,8 @@ def line_columns(method: Method) -> tuple[str, ...]:
     return tuple(f"{method}_{name}" for name in ("d_intercept", "d_slope", "loss_intercept", "loss_slope"))
 
 
-MISLED = 1 / 3
-"""Standard errors by which a bias counts: it makes a 95% interval one of 93.7%."""
+MISLED = 1 / 2
+"""Standard errors by which a bias counts: it makes a 95% interval one of 92%."""
 MISFIT = 0.01
 """p of a form's misfit below which it is not believed."""
 
