@@ -24,11 +24,11 @@ from benchmarks.surfaces import NOISE, QUIET_NOISE, SURFACES, Surface
 from smelt.core.local import LocalRunner
 from smelt.core.recipe import Recipe
 from smelt.core.store import Store
-from smelt.laws.adaptive import DRAWS, MINIMA, SEED, Goal, Standing, climb, standing_of, trusted_minima
-from smelt.laws.adaptive_ladder import AdaptiveLadder
-from smelt.laws.design import Candidate
+from smelt.laws.curves.isoflop import fit_curves
+from smelt.laws.design.designs import Candidate
+from smelt.laws.design.ladder import AdaptiveLadder
+from smelt.laws.design.rounds import DRAWS, MINIMA, SEED, Goal, Standing, climb, standing_of, trusted_minima
 from smelt.laws.forms import Floats
-from smelt.laws.isoflop import fit_curves
 from smelt.laws.points import Points
 from smelt.runs.steps import Ladder
 

@@ -17,10 +17,10 @@ import polars as pl
 
 from benchmarks.figures import Figure
 from benchmarks.heldout_losses import measure_epoch, measure_gadre, measure_misfitting, measure_olmo
-from smelt.laws import akima, isoflop
+from smelt.laws.curves import akima, isoflop
+from smelt.laws.curves.minima import Minima, fit_minima
 from smelt.laws.derive import Settings, derive_law
 from smelt.laws.law import Optimum as LawOptimum
-from smelt.laws.minima import Minima, fit_minima
 from smelt.laws.points import Points
 
 SCALING = Path(__file__).parents[1] / "../shared/data/scaling"

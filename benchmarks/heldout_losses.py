@@ -16,13 +16,13 @@ from scipy.optimize import curve_fit, minimize
 from scipy.special import expit, huber
 
 from benchmarks.figures import Figure
-from smelt.laws.downstream import chained_errors, fit_downstream
-from smelt.laws.fit import fit
+from smelt.laws.fitting.fit import fit
+from smelt.laws.fitting.objective import Objective
 from smelt.laws.forms import Floats, Form
 from smelt.laws.forms.chinchilla import Chinchilla
 from smelt.laws.forms.overtraining import OverTraining
-from smelt.laws.objective import Objective
 from smelt.laws.points import Observations
+from smelt.laws.scores.downstream import chained_errors, fit_downstream
 
 SCALING = Path(__file__).parents[2] / "shared/data/scaling"
 NO_WORSE = "<= paper"

@@ -13,12 +13,12 @@ import polars as pl
 from scipy.stats import spearmanr
 
 from benchmarks.figures import Figure
-from smelt.laws.downstream import chained_errors, fit_downstream
-from smelt.laws.fit import fit
+from smelt.laws.fitting.fit import fit
 from smelt.laws.forms.broken import Broken
-from smelt.laws.mixture_law import Method
-from smelt.laws.mixtures import fit_mixture
+from smelt.laws.mixtures.fit import fit_mixture
+from smelt.laws.mixtures.law import Method
 from smelt.laws.points import Observations
+from smelt.laws.scores.downstream import chained_errors, fit_downstream
 from smelt.laws.sweeps import fit_sweeps, regret, step_law
 
 SCALING = Path(__file__).parent.parent.parent / "shared" / "data" / "scaling"

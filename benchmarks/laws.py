@@ -23,13 +23,13 @@ from scipy.special import huber, logsumexp
 
 from benchmarks.figures import Figure
 from benchmarks.samples import SHARED
-from smelt.laws.fit import Fit, bootstrap, fit
+from smelt.laws.fitting.fit import Fit, bootstrap, fit
+from smelt.laws.fitting.influence import leave_out_each
+from smelt.laws.fitting.objective import Objective
+from smelt.laws.fitting.profile import profiles
+from smelt.laws.fitting.resampling import resample
 from smelt.laws.forms import FORMS, Floats
-from smelt.laws.influence import leave_out_each
-from smelt.laws.objective import Objective
 from smelt.laws.points import Observations, Points
-from smelt.laws.profile import profiles
-from smelt.laws.resampling import resample
 
 FORM = FORMS["chinchilla"]
 EPOCH = SHARED / "scaling/epoch_chinchilla/svg_extracted_data.csv"

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline_runs import ROOT
 from smelt.core.recipe import Recipe
-from smelt.laws.adaptive_ladder import AdaptiveLadder
+from smelt.laws.design.ladder import AdaptiveLadder
 from test_how_to_mix import blocks
 from token_files import Chain
 

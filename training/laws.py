@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from smelt.laws.fit import bootstrap, fit
+from smelt.laws.fitting.fit import bootstrap, fit
+from smelt.laws.fitting.objective import Objective
 from smelt.laws.forms.chinchilla import Chinchilla
-from smelt.laws.objective import Objective
 from smelt.laws.points import Points
 from smelt.laws.published import catalogue
 

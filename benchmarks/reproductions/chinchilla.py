@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 
 from benchmarks.reproductions.study import Row, Study, observations, relative, table
-from smelt.laws.fit import Fit, bootstrap, fit, held_out_error
+from smelt.laws.fitting.fit import Fit, bootstrap, fit, held_out_error
+from smelt.laws.fitting.objective import Objective
 from smelt.laws.forms.chinchilla import Chinchilla
-from smelt.laws.objective import Objective
 from smelt.laws.points import Observations
 
 FORM = Chinchilla()

@@ -7,8 +7,8 @@ from scipy.stats import spearmanr
 
 from benchmarks.law_forms import METHODS, dense_sweeps, mixing_laws_table, regmix_table
 from benchmarks.reproductions.study import Row, Study
-from smelt.laws.mixture_law import Method
-from smelt.laws.mixtures import fit_mixture
+from smelt.laws.mixtures.fit import fit_mixture
+from smelt.laws.mixtures.law import Method
 from smelt.laws.sweeps import fit_sweeps, regret, step_law
 
 PILE_CC = "metric/the_pile_pile_cc_val_loss"

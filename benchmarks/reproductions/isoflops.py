@@ -6,10 +6,10 @@ import numpy as np
 import polars as pl
 
 from benchmarks.reproductions.study import Row, Study, table
-from smelt.laws.akima import fit_interpolants
+from smelt.laws.curves.akima import fit_interpolants
+from smelt.laws.curves.isoflop import bias, fit_curves
+from smelt.laws.curves.minima import Minima, fit_minima
 from smelt.laws.forms.chinchilla import Chinchilla
-from smelt.laws.isoflop import bias, fit_curves
-from smelt.laws.minima import Minima, fit_minima
 from smelt.laws.points import Points
 
 STAGES = {

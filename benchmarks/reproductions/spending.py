@@ -8,13 +8,13 @@ from scipy.optimize import curve_fit
 from scipy.special import huber
 
 from benchmarks.reproductions.study import Row, Study, observations, relative, table
-from smelt.laws.fit import bootstrap, fit
+from smelt.laws.fitting.fit import bootstrap, fit
+from smelt.laws.fitting.objective import Objective
 from smelt.laws.forms import FORMS, Floats
 from smelt.laws.forms.chinchilla import Chinchilla
 from smelt.laws.forms.overtraining import OverTraining
 from smelt.laws.forms.repeated import C4, RepeatedData, effective_data_fraction
 from smelt.laws.forms.routed import Routed
-from smelt.laws.objective import Objective
 from smelt.laws.points import Observations
 
 SMALL = ("d=96_l=8_h=4", "d=512_l=8_h=4", "d=576_l=24_h=8", "d=1024_l=24_h=8")

@@ -8,12 +8,12 @@ from scipy.optimize import curve_fit
 
 from benchmarks.law_forms import BEYOND, addition, columns_of, ladder_table
 from benchmarks.reproductions.study import Row, Study, table
-from smelt.laws.downstream import fit_downstream
-from smelt.laws.fit import fit
+from smelt.laws.fitting.fit import fit
 from smelt.laws.forms import Floats
 from smelt.laws.forms.broken import Broken
 from smelt.laws.points import Observations
-from smelt.laws.trend import emergence, trend
+from smelt.laws.scores.downstream import fit_downstream
+from smelt.laws.scores.trend import emergence, trend
 
 TARGETS = {"7B on 4T": (6_887_575_552, 3.95e12), "13B on 5T": (13_202_396_160, 5e12)}
 """Bhagia et al. 2024, table 1 and section 2.1: N without embeddings, and D."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from smelt.corpus.duplicates.steps import Dedup as Dedup
     from smelt.corpus.steps import Curate as Curate
     from smelt.corpus.steps import Read as Read
-    from smelt.laws.adaptive_ladder import AdaptiveLadder as AdaptiveLadder
+    from smelt.laws.design.ladder import AdaptiveLadder as AdaptiveLadder
     from smelt.laws.steps import FitLaw as FitLaw
     from smelt.plans.steps import MakePlan as MakePlan
     from smelt.runs.steps import Ladder as Ladder
@@ -41,7 +41,7 @@ _HOMES = {
     "smelt.corpus.duplicates.steps": ("Dedup",),
     "smelt.tokens.steps": ("TrainTokenizer", "Tokenize"),
     "smelt.runs.steps": ("Train", "Ladder"),
-    "smelt.laws.adaptive_ladder": ("AdaptiveLadder",),
+    "smelt.laws.design.ladder": ("AdaptiveLadder",),
     "smelt.laws.steps": ("FitLaw",),
     "smelt.plans.steps": ("MakePlan",),
 }

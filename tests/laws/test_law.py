@@ -28,11 +28,11 @@ from smelt.core.step import Step
 from smelt.core.store import Store
 from smelt.core.work import Work
 from smelt.errors import InputError
+from smelt.laws.curves.isoflop import fit_curves
+from smelt.laws.curves.minima import fit_minima
 from smelt.laws.derive import derive_law
 from smelt.laws.findings import Interval, Method
-from smelt.laws.isoflop import fit_curves
 from smelt.laws.law import DRAWS_FILE, LAW_FILE, Law, ScalingLaw
-from smelt.laws.minima import fit_minima
 from smelt.laws.points import Points
 from smelt.laws.steps import FitLaw
 from smelt.runs.run import RUNS, RunTable

@@ -9,12 +9,12 @@ import polars as pl
 import pytest
 
 from planted_runs import FewStarts
-from smelt.laws.fit import Fit, bootstrap, fit, held_out_error
+from smelt.laws.curves.isoflop import fit_curves
+from smelt.laws.curves.minima import fit_minima
+from smelt.laws.fitting.fit import Fit, bootstrap, fit, held_out_error
+from smelt.laws.fitting.influence import drop_in_turn
+from smelt.laws.fitting.objective import Objective
 from smelt.laws.forms import FORMS
-from smelt.laws.influence import drop_in_turn
-from smelt.laws.isoflop import fit_curves
-from smelt.laws.minima import fit_minima
-from smelt.laws.objective import Objective
 from smelt.laws.points import Points
 
 FORM = FORMS["chinchilla"]

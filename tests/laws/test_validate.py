@@ -10,7 +10,7 @@ from planted_runs import BUDGETS, QUICK, FewStarts, ladder, surface
 from smelt.errors import InputError
 from smelt.laws.derive import Settings, derive_law
 from smelt.laws.findings import HeldOut
-from smelt.laws.objective import Objective
+from smelt.laws.fitting.objective import Objective
 from smelt.laws.points import Points
 from smelt.laws.validate import largest, split, validate
 

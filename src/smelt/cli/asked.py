@@ -16,12 +16,12 @@ import numpy as np
 import polars as pl
 
 from smelt.errors import InputError
-from smelt.laws.columns import Columns
 from smelt.laws.derive import Settings
 from smelt.laws.findings import Method
+from smelt.laws.fitting.objective import DELTA, Kind, Objective
+from smelt.laws.fitting.resampling import Resampling
 from smelt.laws.forms import COLUMNS, FORMS, Form
-from smelt.laws.objective import DELTA, Kind, Objective
-from smelt.laws.resampling import Resampling
+from smelt.laws.tables.columns import Columns
 from smelt.units import parse_count
 
 OBJECTIVES: tuple[str, ...] = get_args(Kind)

@@ -19,10 +19,10 @@ from smelt.errors import InputError
 
 if TYPE_CHECKING:
     from smelt.laws.derive import Settings
-    from smelt.laws.design import ProposedRun
+    from smelt.laws.design.proposals import ProposedRun
     from smelt.laws.findings import Method
     from smelt.laws.law import ScalingLaw
-    from smelt.laws.table import Table
+    from smelt.laws.tables.run_table import Table
 
 fits = typer.Typer()
 
@@ -95,9 +95,9 @@ def fit(
     from smelt.cli.asked import OBJECTIVES, columns_of, count_of, held_at, needed_by, read_loss, settings_of
     from smelt.cli.fitted import answer, largest_flops, with_notes
     from smelt.cli.summary import in_words
-    from smelt.laws.read import read_frame
-    from smelt.laws.selection import Selection
-    from smelt.laws.table import check_enough, run_table
+    from smelt.laws.tables.read import read_frame
+    from smelt.laws.tables.run_table import check_enough, run_table
+    from smelt.laws.tables.selection import Selection
 
     _check_output(output)
     target_flops = None if target is None else count_of(target, option="--target")
@@ -175,7 +175,7 @@ def _derive(table: Table, settings: Settings, *, name: str) -> ScalingLaw:
 
 
 def _next_runs(law: ScalingLaw, table: Table, settings: Settings, k: int, target_flops: float) -> list[ProposedRun]:
-    from smelt.laws.design import next_runs
+    from smelt.laws.design.proposals import next_runs
     from smelt.laws.points import Points
 
     other = [name for name in settings.form.variables if name not in ("N", "D", "C")]
@@ -184,9 +184,9 @@ def _next_runs(law: ScalingLaw, table: Table, settings: Settings, k: int, target
 
 
 def _proposed_in_words(proposed: list[ProposedRun], target_flops: float) -> str:
-    from smelt.laws import design
+    from smelt.laws.design import proposals
 
-    return design.in_words(proposed, target_flops)
+    return proposals.in_words(proposed, target_flops)
 
 
 def _check_output(output: Path | None) -> None:

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from smelt.laws.findings import METHOD_NAMES, Estimate, Findings, HeldOut, Lines, Method, Parametric, Record
 from smelt.laws.law import ScalingLaw
-from smelt.laws.table import Table
+from smelt.laws.tables.run_table import Table
 
 Json = dict[str, JsonValue]
 ELSEWHERE = {"params", "theta", "exponents", "residuals"}

@@ -20,7 +20,7 @@ from smelt.laws.findings import (
     Parametric,
 )
 from smelt.laws.law import Optimum, ScalingLaw
-from smelt.laws.table import Table
+from smelt.laws.tables.run_table import Table
 from smelt.units import format_count
 
 FITTED = ("n_params", "n_tokens", "flops", "loss_nats")

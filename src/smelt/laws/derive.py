@@ -13,14 +13,14 @@ from smelt.laws import lines
 from smelt.laws.checklist import checklist
 from smelt.laws.doubts import doubts
 from smelt.laws.findings import METHOD_NAMES, Data, Findings, HeldOut, Largest, Lines, Method, Parametric, Span
+from smelt.laws.fitting.objective import Objective
+from smelt.laws.fitting.resampling import Resampling, usual
 from smelt.laws.forms import FORMS, Floats, Form
 from smelt.laws.law import ScalingLaw, trusted_method
 from smelt.laws.methods import NEEDED
-from smelt.laws.objective import Objective
 from smelt.laws.overhead import Overhead
 from smelt.laws.parametric import fit_parametric
 from smelt.laws.points import COUNTING, Points
-from smelt.laws.resampling import Resampling, usual
 from smelt.laws.validate import agreement, largest, split, validate
 
 

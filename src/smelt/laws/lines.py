@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from smelt.laws import akima, envelope, isoflop
+from smelt.laws.curves import akima, envelope, isoflop
+from smelt.laws.curves.minima import Curve, Line, Minima, fit_minima
 from smelt.laws.findings import (
     LEVEL,
     Akima,
@@ -31,7 +32,6 @@ from smelt.laws.findings import (
 )
 from smelt.laws.forms import Floats, Form
 from smelt.laws.law import line_columns
-from smelt.laws.minima import Curve, Line, Minima, fit_minima
 from smelt.laws.points import Points
 
 NORMAL = 3.92

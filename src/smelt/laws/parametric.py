@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from smelt.laws import resampling
 from smelt.laws.findings import Dropping, Estimate, Identifiability, Influence, Parametric, Residual
-from smelt.laws.fit import Fit, bootstrap, exponent, fit
+from smelt.laws.fitting import resampling
+from smelt.laws.fitting.fit import Fit, bootstrap, exponent, fit
+from smelt.laws.fitting.influence import By, drop_in_turn, leave_out_each
+from smelt.laws.fitting.objective import Objective
+from smelt.laws.fitting.profile import Profile, profiles
+from smelt.laws.fitting.resampling import Resampling
 from smelt.laws.forms import LARGEST_LOG, Floats, Form
-from smelt.laws.influence import By, drop_in_turn, leave_out_each
 from smelt.laws.lines import exponents
-from smelt.laws.objective import Objective
 from smelt.laws.points import Observations, Points
-from smelt.laws.profile import Profile, profiles
-from smelt.laws.resampling import Resampling
 
 RUNS_A_PARAMETER = 2
 """Fewer, and a parametric fit is not trusted whatever its bootstrap says: assumption, not studied."""

@@ -14,15 +14,15 @@ from smelt.core.shards import file_digest, write_whole
 from smelt.core.step import RUNTIME, Estimate, Sizes, Step
 from smelt.core.work import Work
 from smelt.corpus.duplicates.steps import absolute_path
-from smelt.laws.columns import Columns
 from smelt.laws.findings import Largest, Method
+from smelt.laws.fitting.objective import Kind, Objective
+from smelt.laws.fitting.resampling import Resampling
 from smelt.laws.forms import FORMS
 from smelt.laws.law import Law
-from smelt.laws.objective import Kind, Objective
-from smelt.laws.read import read_frame, table_file
-from smelt.laws.resampling import Resampling
-from smelt.laws.selection import Selection
-from smelt.laws.table import Table, run_table
+from smelt.laws.tables.columns import Columns
+from smelt.laws.tables.read import read_frame, table_file
+from smelt.laws.tables.run_table import Table, run_table
+from smelt.laws.tables.selection import Selection
 from smelt.runs.run import CURVE_COLUMNS, CURVES, RUNS, RunTable
 
 SECONDS = 4.0

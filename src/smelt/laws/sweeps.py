@@ -18,13 +18,13 @@ import numpy as np
 import polars as pl
 
 from smelt.errors import InputError
-from smelt.laws import arrays
 from smelt.laws.findings import Estimate, Record
-from smelt.laws.fit import bootstrap, fit
+from smelt.laws.fitting.fit import bootstrap, fit
+from smelt.laws.fitting.objective import Objective
 from smelt.laws.forms import Floats, Form
 from smelt.laws.forms.hyperparameters import BATCH, LEARNING_RATE, STEP_LAW
-from smelt.laws.objective import Objective
 from smelt.laws.points import Observations
+from smelt.laws.tables import arrays
 
 Rule = Callable[[float, float], tuple[float, float]]
 """From n_params and n_tokens to a learning rate and a batch in tokens."""

@@ -11,15 +11,15 @@ import polars as pl
 from numpy.typing import NDArray
 
 from smelt.errors import InputError
-from smelt.laws import isoflop
+from smelt.laws.curves import isoflop
+from smelt.laws.curves.minima import fit_minima
 from smelt.laws.findings import LEVEL, METHOD_NAMES, Agreement, HeldOut, Interval, Largest, Method, Predicted
-from smelt.laws.fit import Fit, bootstrap, fit
+from smelt.laws.fitting.fit import Fit, bootstrap, fit
+from smelt.laws.fitting.objective import Objective
+from smelt.laws.fitting.resampling import usual
 from smelt.laws.forms import Floats, Form
 from smelt.laws.law import ScalingLaw
-from smelt.laws.minima import fit_minima
-from smelt.laws.objective import Objective
 from smelt.laws.points import Observations, Points
-from smelt.laws.resampling import usual
 from smelt.units import format_count
 
 TENTH = 0.1

@@ -10,10 +10,10 @@ import pytest
 from scipy.optimize import curve_fit
 
 from gradients import assert_gradient, kernel
-from smelt.laws.fit import fit
+from smelt.laws.fitting.fit import fit
+from smelt.laws.fitting.objective import Objective
 from smelt.laws.forms import FORMS, Floats, Form
 from smelt.laws.forms.broken import Broken
-from smelt.laws.objective import Objective
 from smelt.laws.points import Observations
 
 X = np.array([160, 192, 256, 320, 384, 448, 480, 512, 544, 576, 608, 640, 672, 736, 800, 864, 928.0])

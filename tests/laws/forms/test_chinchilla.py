@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 
 from planted_runs import ladder
-from smelt.laws.fit import fit
+from smelt.laws.fitting.fit import fit
 from smelt.laws.forms import Floats, Variables
 from smelt.laws.forms.chinchilla import Chinchilla
 from smelt.laws.points import Points

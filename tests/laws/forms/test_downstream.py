@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 from gradients import assert_gradient, kernel
-from smelt.laws.fit import fit
+from smelt.laws.fitting.fit import fit
+from smelt.laws.fitting.objective import Objective
 from smelt.laws.forms.downstream import ExponentialError, Sigmoid
-from smelt.laws.objective import Objective
 from smelt.laws.points import Observations
 
 BPB = np.linspace(0.7, 1.6, 20)

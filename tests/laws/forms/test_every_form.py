@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from planted_forms import SPANS, is_free, log_loss, planted_runs, planted_theta, some_variables
-from smelt.laws.fit import Fit, fit
+from smelt.laws.fitting.fit import Fit, fit
+from smelt.laws.fitting.objective import Objective
+from smelt.laws.fitting.problem import Problem
 from smelt.laws.forms import FORMS, Form
-from smelt.laws.objective import Objective
 from smelt.laws.points import Observations
-from smelt.laws.problem import Problem
 
 EVERY = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
 STARTS = 400

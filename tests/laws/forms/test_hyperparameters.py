@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gradients import assert_gradient
-from smelt.laws.fit import fit
+from smelt.laws.fitting.fit import fit
 from smelt.laws.forms import FORMS, Floats
 from smelt.laws.forms.hyperparameters import BATCH, LEARNING_RATE, STEP_LAW, PowerLaw
 from smelt.laws.points import Observations

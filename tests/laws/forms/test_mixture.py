@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from gradients import assert_gradient, kernel
-from smelt.laws.fit import fit
+from smelt.laws.fitting.fit import fit
+from smelt.laws.fitting.objective import Objective
 from smelt.laws.forms import Floats
 from smelt.laws.forms.mixture import LinearMixture, Mixture
-from smelt.laws.objective import Objective
 from smelt.laws.points import Observations
 
 DOMAINS = ("web", "code", "books")

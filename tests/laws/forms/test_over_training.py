@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from scipy.optimize import curve_fit, least_squares
 
-from smelt.laws.fit import fit
+from smelt.laws.fitting.fit import fit
 from smelt.laws.forms import Floats
 from smelt.laws.forms.chinchilla import Chinchilla
 from smelt.laws.forms.overtraining import OverTraining

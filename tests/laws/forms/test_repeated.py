@@ -10,7 +10,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 from scipy.special import huber
 
-from smelt.laws.fit import Fit, bootstrap, fit
+from smelt.laws.fitting.fit import Fit, bootstrap, fit
 from smelt.laws.forms import FORMS, Floats
 from smelt.laws.forms.chinchilla import Chinchilla
 from smelt.laws.forms.repeated import C4, RepeatedData, RepeatedOnly, effective_data_fraction

@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from smelt.laws.fit import fit
+from smelt.laws.fitting.fit import fit
+from smelt.laws.fitting.objective import Objective
 from smelt.laws.forms.routed import Routed
-from smelt.laws.objective import Objective
 from smelt.laws.points import Observations
 
 FORM = Routed()

@@ -6,7 +6,7 @@
     error = eps - k exp(-gamma L)                           (Gadre et al. 2024, eq. 5)
 
 Errors of an accuracy do not shrink with it, so these are fitted to the values themselves (`Form.in_log`). They say no
-loss by what was spent, and so are none of `FORMS`; laws/downstream.py chains them to one that does.
+loss by what was spent, and so are none of `FORMS`; laws/scores/downstream.py chains them to one that does.
 """
 
 from __future__ import annotations

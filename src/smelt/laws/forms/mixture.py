@@ -2,8 +2,8 @@
 
 L(r) = c + k exp(sum_j t_j r_j)         (Ye et al. 2024, eq. 6; r_j is domain j's share of the training tokens)
 
-The loss of one validation set each; a team's target is a weighted sum of several (laws/mixtures.py). These forms are
-built of the domains' names, and so are none of `FORMS`, which holds what any table of runs has.
+The loss of one validation set each; a team's target is a weighted sum of several (laws/mixtures/fit.py). These forms
+are built of the domains' names, and so are none of `FORMS`, which holds what any table of runs has.
 
 Since shares add up to one, k is not a parameter of its own: a number added to every t multiplies k by its exponential.
 The fit therefore moves c and the t with k = 1, and `named` gives the one of these equal laws in which the t add up to
