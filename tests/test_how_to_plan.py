@@ -40,7 +40,7 @@ def test_commands_of_the_page_answer(
 def test_both_languages_show_the_same_commands_and_recipe() -> None:
     fences = [re.findall(r"```.*?```", page, re.DOTALL) for page in (ENGLISH, CHINESE)]
     assert fences[0] == fences[1]
-    assert len(COMMANDS) == 10
+    assert len(COMMANDS) == 11
 
 
 def test_the_recipes_fields_are_those_of_the_step() -> None:

@@ -198,13 +198,34 @@ def test_a_concrete_shape_has_about_the_planned_size(target: float) -> None:
 
 
 def test_unsharded_states_do_not_fit_and_shared_ones_do() -> None:
-    plan = make_plan(published_law(DEFAULT), Budget(gpu="h100", count=1, flops=1e23))
+    plan = make_plan(published_law(DEFAULT), Budget(gpu="h100", flops=1e23))
     assert plan.memory.least_gpus is not None
     assert plan.memory.least_gpus > 1
     assert plan.memory.gb_a_gpu is not None
     assert plan.memory.gb_a_gpu < 80
-    assert any("have 80 GB" in caveat for caveat in plan.caveats)
+    assert any(f"it takes {plan.memory.least_gpus}" in caveat for caveat in plan.caveats)
     assert any("years" in caveat for caveat in plan.caveats)
+
+
+@pytest.mark.parametrize(
+    ("count", "flops", "what"),
+    [
+        (1, 1e23, "1 x NVIDIA H100 SXM, 80 GB in all"),
+        (256, 3e25, "256 x NVIDIA H100 SXM busy for 9"),
+    ],
+)
+def test_a_budget_beyond_the_cards_that_it_names_is_refused(count: int, flops: float, what: str) -> None:
+    law = published_law(DEFAULT)
+    with pytest.raises(InputError, match=what):
+        make_plan(law, Budget(gpu="h100", count=count, flops=flops))
+    assert make_plan(law, Budget(gpu="h100", count=16 * count, flops=flops)).memory.least_gpus
+
+
+def test_hours_of_cards_too_small_for_a_sequence_are_refused() -> None:
+    with pytest.raises(InputError, match="GB of activations"):
+        make_plan(
+            published_law(DEFAULT), Budget(gpu="h100", count=8, hours=24), Wishes.model_validate({"context": 8_000_000})
+        )
 
 
 def test_chinchillas_third_table_stands_on_its_first_approach(shared_data: Path) -> None:

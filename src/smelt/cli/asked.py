@@ -15,6 +15,7 @@ from typing import cast, get_args
 import numpy as np
 import polars as pl
 
+from smelt.cli.options import count_of
 from smelt.errors import InputError
 from smelt.laws.derive import Settings
 from smelt.laws.findings import Method
@@ -22,7 +23,6 @@ from smelt.laws.fitting.objective import DELTA, Kind, Objective
 from smelt.laws.fitting.resampling import Resampling
 from smelt.laws.forms import COLUMNS, FORMS, Form
 from smelt.laws.tables.columns import Columns
-from smelt.units import parse_count
 
 OBJECTIVES: tuple[str, ...] = get_args(Kind)
 
@@ -93,17 +93,6 @@ def held_at(values: Sequence[str], form: Form, runs: pl.DataFrame) -> dict[str, 
         check_known(column, held, option="--at")
         held[column] = count_of(amount, option="--at")
     return held
-
-
-def count_of(text: str, *, option: str) -> float:
-    """A positive count such as 1e22 or 25B."""
-    try:
-        count = parse_count(text)
-    except ValueError as error:
-        raise InputError(where=option, what=str(error), expected="a positive number such as 1e22") from error
-    if not 0 < count < float("inf"):
-        raise InputError(where=option, what=f"is {text}", expected="a positive number such as 1e22")
-    return count
 
 
 def check_known(value: str, known: Iterable[str], *, option: str) -> None:

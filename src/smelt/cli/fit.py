@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from smelt.cli.options import JsonOption
+from smelt.cli.options import JsonOption, count_of
 from smelt.errors import InputError
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def fit(
     json: JsonOption = False,
 ) -> None:
     """Fit a scaling law to a table of runs: parameters with intervals, the optimum, and what to doubt."""
-    from smelt.cli.asked import OBJECTIVES, columns_of, count_of, held_at, needed_by, read_loss, settings_of
+    from smelt.cli.asked import OBJECTIVES, columns_of, held_at, needed_by, read_loss, settings_of
     from smelt.cli.fitted import answer, largest_flops, with_notes
     from smelt.cli.summary import in_words
     from smelt.laws.tables.read import read_frame

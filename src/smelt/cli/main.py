@@ -169,7 +169,9 @@ def plan(
     ] = None,
     flops: Annotated[str | None, typer.Option(help="Budget in FLOPs, such as 1e21.")] = None,
     gpu: Annotated[str | None, typer.Option(help="A card, such as h100.")] = None,
-    count: Annotated[int, typer.Option(min=1, help="How many of them.")] = 1,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="How many of them; a budget beyond what they can do is refused.")
+    ] = None,
     hours: Annotated[str | None, typer.Option(help="Budget in hours on the wall: 240, 10d.")] = None,
     money: Annotated[str | None, typer.Option(help="Budget in money; needs --price-per-hour.")] = None,
     price_per_hour: Annotated[float | None, typer.Option(help="What one card costs an hour.")] = None,
@@ -183,6 +185,9 @@ def plan(
     vocab: Annotated[int | None, typer.Option(help="Vocabulary of the shape.")] = None,
     context: Annotated[int | None, typer.Option(help="Context of the shape.")] = None,
     sweep: Annotated[bool, typer.Option("--sweep", help="A table over budgets around this one.")] = False,
+    budgets: Annotated[
+        str | None, typer.Option(metavar="FLOPS,FLOPS", help="The table over these: 1e20,1e21,1e22.")
+    ] = None,
     against: Annotated[str | None, typer.Option(metavar="MODEL", help="How far a known model was off.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for plan.json and plan.md.")] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print plan.md.")] = False,
@@ -213,6 +218,7 @@ def plan(
             "context": context,
         },
         over_budgets=sweep,
+        budgets=budgets,
         model=against,
         output=output,
         markdown=markdown,

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from smelt.errors import InputError
+from smelt.units import parse_count
+
 StoreOption = Annotated[Path, typer.Option("--store", help="The folder that artifacts live in.", envvar="SMELT_STORE")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout.")]
 OnOption = Annotated[str | None, typer.Option("--on", help="Where to run: ray, or ray://host:port; else this machine.")]
@@ -28,3 +31,14 @@ FiguresOption = Annotated[
 ]
 FormatOption = Annotated[str, typer.Option("--format", help="Of --figures: svg or png.")]
 STORE = Path("store")
+
+
+def count_of(text: str, *, option: str) -> float:
+    """A positive count such as 1e22 or 25B."""
+    try:
+        count = parse_count(text)
+    except ValueError as error:
+        raise InputError(where=option, what=str(error), expected="a positive number such as 1e22") from error
+    if not 0 < count < float("inf"):
+        raise InputError(where=option, what=f"is {text}", expected="a positive number such as 1e22")
+    return count

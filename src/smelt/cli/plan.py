@@ -9,12 +9,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from smelt.cli.options import count_of
 from smelt.core.shards import write_json, write_whole
 from smelt.errors import InputError
 from smelt.laws.law import LAW_FILE, ScalingLaw
 from smelt.laws.published import DEFAULT, published_law
 from smelt.plans.budget import Budget
-from smelt.plans.known import against, sweep
+from smelt.plans.known import against, around, sweep
 from smelt.plans.plan import PAGE_FILE, PLAN_FILE, TrainingPlan, make_plan, plan_rows, to_markdown
 from smelt.plans.wishes import Wishes
 from smelt.units import format_count
@@ -26,6 +27,7 @@ def plan_budget(
     budget: Mapping[str, Any],
     wishes: Mapping[str, Any],
     over_budgets: bool,
+    budgets: str | None,
     model: str | None,
     output: Path | None,
     markdown: bool,
@@ -38,9 +40,12 @@ def plan_budget(
         verdict = against(known, model)
         print(verdict.model_dump_json(indent=1) if as_json else verdict.in_words())
         return
+    if budgets is not None:
+        _print_sweep(known, [count_of(part, option="--budgets") for part in budgets.split(",")], as_json=as_json)
+        return
     spent, wanted = _budget(budget), _wishes(wishes)
     if over_budgets:
-        _print_sweep(known, spent, as_json=as_json)
+        _print_sweep(known, _around(spent), as_json=as_json)
         return
     plan = make_plan(known, spent, wanted, law_name=name)
     if output is not None:
@@ -98,10 +103,14 @@ def _print(plan: TrainingPlan) -> None:
         print(f"- {caveat}")
 
 
-def _print_sweep(law: ScalingLaw, budget: Budget, *, as_json: bool) -> None:
+def _around(budget: Budget) -> list[float]:
     if budget.is_open:
         raise InputError(where="--sweep", what="needs a budget to go around", expected="such as --flops 1e21")
-    rows = sweep(law, budget.compute().flops)
+    return around(budget.compute().flops)
+
+
+def _print_sweep(law: ScalingLaw, budgets: list[float], *, as_json: bool) -> None:
+    rows = sweep(law, budgets)
     if as_json:
         print(json.dumps(rows, indent=1))
         return

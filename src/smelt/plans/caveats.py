@@ -8,9 +8,10 @@ from smelt.laws.findings import METHOD_NAMES, IsoFlop
 from smelt.laws.forms.repeated import MANY_EPOCHS
 from smelt.laws.law import ScalingLaw, is_misled
 from smelt.plans.budget import Budget
+from smelt.plans.cluster import YEAR
 from smelt.plans.hyperparameters import Hyperparameters
 from smelt.plans.optimum import ORDINARY, Allocation
-from smelt.plans.shape import STATES, Memory
+from smelt.plans.shape import Memory
 from smelt.plans.wishes import Wishes
 from smelt.units import format_count
 
@@ -18,8 +19,6 @@ CHINCHILLA, LLAMA_3 = 190, 3800
 """How far above their IsoFLOP curves published plans lay: 3e21 to 5.76e23 FLOPs, and 1e22 to 3.8e25."""
 WIDE = 3
 """An interval of N* whose ends differ by more than this factor decides little."""
-YEAR = 8_766
-"""Hours."""
 
 
 def times(factor: float) -> str:
@@ -124,16 +123,13 @@ def _about_size(allocation: Allocation) -> Iterator[str]:
 
 
 def _about_cluster(budget: Budget, hours: float | None, memory: Memory) -> Iterator[str]:
-    """Whether the cards hold the model and end within a lifetime; and what their speed stands on."""
+    """Whether a card holds the model alone and ends within a year; and what its speed stands on."""
     card = budget.card
     if card is None:
         return
-    states = memory.weights_gb + memory.gradients_gb + memory.optimizer_gb
     if memory.least_gpus is None or memory.least_gpus > budget.count:
-        yield (
-            f"Weights, gradients and optimiser states of this model take {states:,.0f} GB ({STATES} bytes a "
-            f"parameter), and {budget.count} x {card.name} have {card.memory_gb * budget.count:,.0f} GB."
-        )
+        needed = "no number of them holds" if memory.least_gpus is None else f"it takes {memory.least_gpus:,} to hold"
+        yield f"Hours are reckoned for {budget.count} x {card.name}, and {needed} this model's states and activations."
     if hours is not None and hours > YEAR:
         yield f"{budget.count} x {card.name} would train for {hours / YEAR:,.3g} years: more cards, or less compute."
     if budget.mfu is None:

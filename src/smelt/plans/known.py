@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import tomllib
+from collections.abc import Iterable
 from importlib import resources
 
 from pydantic import BaseModel, ConfigDict
@@ -110,11 +111,15 @@ def against(law: ScalingLaw, name: str) -> Verdict:
     )
 
 
-def sweep(law: ScalingLaw, flops: float, *, decades: int = 2) -> list[dict[str, float | None]]:
-    """The optimum over budgets, half a decade apart, `decades` either side of one."""
+def around(flops: float, *, decades: int = 2) -> list[float]:
+    """Budgets half a decade apart, `decades` either side of one."""
+    return [flops * 10 ** (step / 2) for step in range(-2 * decades, 2 * decades + 1)]
+
+
+def sweep(law: ScalingLaw, budgets: Iterable[float]) -> list[dict[str, float | None]]:
+    """The optimum of each of the budgets, in FLOPs."""
     rows: list[dict[str, float | None]] = []
-    for step in range(-2 * decades, 2 * decades + 1):
-        budget = flops * 10 ** (step / 2)
+    for budget in budgets:
         found = allocate(law, budget)
         n, d = found.n_params.mid, found.n_tokens.mid
         loss = found.loss_nats.mid if found.loss_nats else None

@@ -19,6 +19,7 @@ from smelt.models.flops import flops_per_token
 from smelt.models.flops import n_params as count_params
 from smelt.plans.budget import Budget
 from smelt.plans.caveats import caveats
+from smelt.plans.cluster import check_cluster
 from smelt.plans.hyperparameters import hyperparameters
 from smelt.plans.optimum import Allocation, plan_for
 from smelt.plans.shape import Memory, memory_of, shape_of
@@ -124,7 +125,8 @@ def make_plan(
 ) -> TrainingPlan:
     """The plan of a budget by a law.
 
-    InputError where the law gives no optimum at all, or where budget and wishes leave no plan or many.
+    InputError where the law gives no optimum at all, where budget and wishes leave no plan or many, or where the cards
+    named cannot do it.
     """
     wishes = wishes or Wishes.model_validate({})
     check_goal(budget, wishes)
@@ -137,6 +139,7 @@ def make_plan(
     chosen = hyperparameters(n_params=n_params, n_tokens=n_tokens)
     shape = shape_of(n_params, vocab=wishes.vocab, context=wishes.context)
     memory = memory_of(shape, card=budget.card, count=budget.count)
+    check_cluster(budget, memory, compute.hours)
     return TrainingPlan(
         budget=budget,
         budget_in_words=_goal_in_words(budget, wishes),
