@@ -144,6 +144,7 @@ def test_a_column_called_as_an_objective_is_the_column(smelt_: Any, runs: str, t
     ("options", "complaint"),
     [
         (("--form", "chinchila"), "did you mean chinchilla?"),
+        (("--form", "hoffmann"), "did you mean chinchilla?"),
         (("--method", "isoflops"), "did you mean isoflop?"),
         (("--resample", "run"), "did you mean runs?"),
         (("--objective", "hubert"), "did you mean huber?"),

@@ -8,7 +8,7 @@ twice; `--loss-column` and `--objective` mean one thing each.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast, get_args
 
@@ -53,7 +53,7 @@ def settings_of(
     *, form: str, method: str | None, objective: str, delta: float | None, draws: int, seed: int, resample: str | None
 ) -> Settings:
     """How the law is derived."""
-    check_known(form, FORMS, option="--form")
+    check_known(form, FORMS, option="--form", sources={name: known.source for name, known in FORMS.items()})
     if resample is not None:
         check_known(resample, get_args(Resampling), option="--resample")
     if method is not None:
@@ -95,17 +95,18 @@ def held_at(values: Sequence[str], form: Form, runs: pl.DataFrame) -> dict[str, 
     return held
 
 
-def check_known(value: str, known: Iterable[str], *, option: str) -> None:
-    """Raises InputError where `value` is none of those known."""
+def check_known(value: str, known: Iterable[str], *, option: str, sources: Mapping[str, str] | None = None) -> None:
+    """Raises InputError where `value` is none of those known, with the nearest, or those by authors of that name."""
     names = list(known)
     if value in names:
         return
     close = difflib.get_close_matches(value, names, n=1)
+    close += [name for name, source in (sources or {}).items() if value.lower() in source.lower()]
     raise InputError(
         where=option,
         what=f"there is no {value!r}",
         expected=f"one of {', '.join(names)}" if names else "none: the form has no further variables",
-        do=f"did you mean {close[0]}?" if close else None,
+        do=f"did you mean {' or '.join(dict.fromkeys(close))}?" if close else None,
     )
 
 

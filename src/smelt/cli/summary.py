@@ -130,8 +130,14 @@ def _about_held_out(held: HeldOut | None, method: Method) -> list[str]:
     error = error_of(held, method)
     if held is None or error is None:
         return ["Held out: nothing that this method could predict"]
-    runs = f"{held.n} runs from {held.flops:.3g} FLOPs on" if method == "parametric" else "the largest budget's minimum"
-    return [f"Held out: {runs}, predicted by a fit to the others: mean relative error {error:.2%}"]
+    if method == "parametric":
+        runs = f"{held.n} runs from {held.flops:.3g} FLOPs on"
+        return [f"Held out: {runs}, predicted by a fit to the others: mean relative error {error:.2%}"]
+    size = f", N* by {held.isoflop_n_opt:.0%}" if held.isoflop_n_opt is not None else ""
+    return [
+        f"Held out: the largest budget, {held.flops:.3g} FLOPs. The line through the minima of the others is off in the "
+        f"least loss by {error:.2%}{size}"
+    ]
 
 
 def _about_doubts(warnings: Iterable[str]) -> list[str]:

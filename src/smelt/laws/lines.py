@@ -188,7 +188,8 @@ def _holders(found: envelope.Envelope) -> list[Holder]:
 
 
 def _line(line: Line) -> LineFit:
-    return LineFit(intercept=line.intercept, slope=Estimate.of(line.slope, line.draws[:, 1]), excess=line.excess)
+    slope = Estimate.of(line.slope, line.draws[:, 1])
+    return LineFit(intercept=line.intercept, slope=slope, excess=line.excess, scatter=line.scatter)
 
 
 def _draws(method: Method, minima: Minima | None) -> Draws:

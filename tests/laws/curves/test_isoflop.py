@@ -222,10 +222,17 @@ def test_runs_far_above_the_least_loss_are_not_fitted() -> None:
     assert all(len(curve.near) < len(curve.points) for curve in curves)
 
 
-def test_scatter_beyond_the_noise_of_the_runs_is_seen() -> None:
+def test_scatter_beyond_the_noise_of_the_runs_widens_the_intervals() -> None:
     """Something differs between budgets: every other minimum is shifted by 40%."""
     usual = ladder(BUDGETS[::2], loss=parabolic, noise=0.001, sizes=7)
     shifted = ladder(BUDGETS[1::2], loss=lambda n, d: parabolic(n / 1.4, d * 1.4), noise=0.001, sizes=7)
-    excess = minima_of(pl.concat([usual, shifted])).log_d.excess
-    assert excess is not None
-    assert excess < 0.01
+    minima = minima_of(pl.concat([usual, shifted]))
+    line, x = minima.log_d, np.log([curve.budget_flops for curve in minima.curves])
+    assert line.excess is not None
+    assert line.excess < 0.01
+    log_d = np.array([curve.log_d(curve.log_n_opt_draws) for curve in minima.curves])
+    plain = np.polyfit(x, log_d, 1)[0]
+    assert line.scatter > 3
+    assert line.draws[:, 1].std() == pytest.approx(line.scatter * plain.std())
+    at_odds = np.array([curve.log_d(curve.log_n_opt) - line.at(curve.budget_flops) for curve in minima.curves])
+    assert line.scatter == pytest.approx(np.sqrt(np.sum(at_odds**2 / log_d.var(axis=1)) / (len(x) - 2)))

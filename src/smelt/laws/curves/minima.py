@@ -26,6 +26,10 @@ from smelt.laws.points import Points
 
 SIZES = 3
 """Distinct sizes that a minimum needs."""
+SCATTERED = 0.05
+"""p below which points scatter about their line more than their own draws explain. Something else then differs between
+budgets, and the line is known so much worse: its draws are spread by sqrt(chi2 / degrees of freedom), as the Particle
+Data Group scales errors (Review of Particle Physics, introduction; Birge 1932)."""
 MIDDLE, MIDDLE_SHARE = (16, 84), 0.51
 """Percentiles one standard deviation either side, and what they are apart of a normal 95% interval."""
 
@@ -108,6 +112,8 @@ class Line:
     draws: Floats
     excess: float | None
     """p of a chi-square test that the points scatter about the line no more than their own draws do."""
+    scatter: float = 1.0
+    """By how much the draws lie further from the line than the points' own would: see `SCATTERED`."""
 
     def at(self, flops: float) -> float:
         """ln y of a budget."""
@@ -164,13 +170,15 @@ def _weight_draws(curves: Sequence[Curve], weights: Floats) -> Floats:
 
 def _line(x: Floats, y: Floats, y_draws: Floats, weights: Floats, weight_draws: Floats) -> Line:
     """The line through y (curves) over x, and through each column of `y_draws` (curves, draws)."""
-    intercept, slope = _least_squares(x, y[:, None], weights[:, None])[0]
-    excess = None
+    line = _least_squares(x, y[:, None], weights[:, None])[0]
+    intercept, slope = float(line[0]), float(line[1])
+    excess, scatter = None, 1.0
     if len(x) > 2 and y_draws.shape[1]:
-        surprise = np.sum((y - intercept - slope * x) ** 2 / y_draws.var(axis=1))
-        excess = float(chdtrc(len(x) - 2, surprise))
-    draws = _least_squares(x, y_draws, weight_draws)
-    return Line(intercept=float(intercept), slope=float(slope), draws=draws, excess=excess)
+        degrees, surprise = len(x) - 2, np.sum((y - intercept - slope * x) ** 2 / y_draws.var(axis=1))
+        excess = float(chdtrc(degrees, surprise))
+        scatter = float(np.sqrt(surprise / degrees)) if excess < SCATTERED else 1.0
+    draws = line + scatter * (_least_squares(x, y_draws, weight_draws) - line)
+    return Line(intercept=intercept, slope=slope, draws=draws, excess=excess, scatter=scatter)
 
 
 def _least_squares(x: Floats, y: Floats, weights: Floats) -> Floats:

@@ -19,7 +19,7 @@ FEW_BUDGETS = 4
 NARROW = 10
 """Budgets that span less than this factor say little of a trend."""
 SURPRISING = 0.05
-"""p below which the minima scatter more about their line than noise explains."""
+"""p below which curves count as lopsided."""
 BIASED = 1.05
 """A bias of N* by more than this factor is worth a sentence: taste."""
 MUCH_EDGE = 0.25
@@ -42,10 +42,10 @@ def about_isoflop(isoflop: IsoFlop) -> Iterator[str]:
         yield from _about_minimum(minimum)
     if isoflop.d_opt is not None and isoflop.d_opt.slope.ci95 is None:
         yield "There are too few sizes a budget to tell noise from curve: the parabolas have no intervals."
-    if isoflop.d_opt is not None and isoflop.d_opt.excess is not None and isoflop.d_opt.excess < SURPRISING:
+    if isoflop.d_opt is not None and isoflop.d_opt.scatter > 1:
         yield (
-            "The minima scatter about their line more than the noise of the runs explains: something else differs "
-            "between budgets, and the exponents' intervals are too narrow."
+            f"The minima scatter about their line {isoflop.d_opt.scatter:.2g} times as far as the noise of the runs "
+            "explains: something else differs between budgets. The intervals of the line are widened by as much."
         )
 
 

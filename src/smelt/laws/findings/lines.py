@@ -41,6 +41,8 @@ class LineFit(Record):
     excess: float | None
     """The chance of minima scattering about the line as they do, or worse, if their own intervals were all the noise
     there is; null with two minima or without draws. Small: something else differs between budgets."""
+    scatter: float = 1.0
+    """By how much the intervals are widened for that: the root of chi-square over its degrees of freedom."""
 
 
 class Lines(Record):
