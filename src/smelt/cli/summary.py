@@ -135,8 +135,8 @@ def _about_held_out(held: HeldOut | None, method: Method) -> list[str]:
         return [f"Held out: {runs}, predicted by a fit to the others: mean relative error {error:.2%}"]
     size = f", N* by {held.isoflop_n_opt:.0%}" if held.isoflop_n_opt is not None else ""
     return [
-        f"Held out: the largest budget, {held.flops:.3g} FLOPs. The line through the minima of the others is off in the "
-        f"least loss by {error:.2%}{size}"
+        f"Held out: the largest budget, {held.flops:.3g} FLOPs. The line through the minima of the others is off in "
+        f"the least loss by {error:.2%}{size}"
     ]
 
 
