@@ -8,6 +8,7 @@ What the options mean is in asked.py.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,12 +28,17 @@ if TYPE_CHECKING:
 fits = typer.Typer()
 
 NAMED = "NAME, NAME:UNIT (1e6, M, B), a number for all runs, or arithmetic on columns"
+MIXTURES = ("mixture", "linear", "trees")
+"""What is fitted to shares of domains; see laws/mixtures/law.py."""
+OF_MIXTURES = {"runs", "share", "loss", "form", "where", "bootstrap", "seed", "output", "json"}
+"""Options that a law of mixtures heeds."""
 BEYOND = 10
 """The target, where none is named, is so many times the largest run: as far as an ordinary extrapolation goes."""
 
 
 @fits.command()
 def fit(
+    context: typer.Context,
     runs: Annotated[Path, typer.Argument(metavar="RUNS", help="CSV, TSV, Parquet, JSON lines; or a run table.")],
     n: Annotated[str | None, typer.Option("--n", help=f"Parameters N: {NAMED}.")] = None,
     d: Annotated[str | None, typer.Option("--d", help="Tokens D, likewise.")] = None,
@@ -55,7 +61,13 @@ def fit(
     ] = None,
     best: Annotated[bool, typer.Option("--best", help="Of runs of equal N and D only the one of least loss.")] = False,
     drop_largest: Annotated[int, typer.Option(min=0, metavar="K", help="Leave out the K largest losses.")] = 0,
-    form: Annotated[str, typer.Option(help="The parametric form.")] = "chinchilla",
+    form: Annotated[
+        str, typer.Option(help="The parametric form; with --share mixture, linear or trees.")
+    ] = "chinchilla",
+    share: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMNS", help="Shares of domains, 'train_*' or web,code: losses by the mixture."),
+    ] = None,
     method: Annotated[
         str | None,
         typer.Option(help="What to answer by and a plan to follow: parametric (default), isoflop, akima or envelope."),
@@ -100,6 +112,9 @@ def fit(
     from smelt.laws.tables.selection import Selection
 
     _check_output(output)
+    if share or form in MIXTURES:
+        _fit_mixtures(context, runs, share=share or (), loss=loss or (), where=where, output=output, as_json=json)
+        return
     target_flops = None if target is None else count_of(target, option="--target")
     if hold_out is not None and method not in (None, "parametric"):
         expected = "--method parametric: the others are held to the largest budget"
@@ -187,6 +202,44 @@ def _proposed_in_words(proposed: list[ProposedRun], target_flops: float) -> str:
     from smelt.laws.design import proposals
 
     return proposals.in_words(proposed, target_flops)
+
+
+def _fit_mixtures(
+    context: typer.Context,
+    runs: Path,
+    *,
+    share: Sequence[str],
+    loss: Sequence[str],
+    where: str | None,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """The law of mixtures, for options that it knows."""
+    from smelt.cli.mixture import fit_mixtures
+    from smelt.laws.tables.read import read_frame
+
+    given = {name for name in context.params if context.get_parameter_source(name).name == "COMMANDLINE"}  # type: ignore[union-attr]
+    if idle := sorted(given - OF_MIXTURES):
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in idle)
+        raise InputError(where=options, what="is of no use to a law of mixtures", do="leave it out")
+    if not share:
+        raise InputError(
+            where=f"--form {context.params['form']}",
+            what="needs the columns that hold the shares of domains",
+            do="name them: --share web,code,books, or --share 'train_*'",
+        )
+    fit_mixtures(
+        read_frame(runs),
+        name=runs.name,
+        form=context.params["form"] if "form" in given else MIXTURES[0],
+        share=share,
+        loss=loss,
+        where=where,
+        draws=context.params["bootstrap"] if "bootstrap" in given else None,
+        seed=context.params["seed"],
+        output=output,
+        as_json=as_json,
+    )
 
 
 def _check_output(output: Path | None) -> None:
