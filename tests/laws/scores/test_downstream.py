@@ -48,6 +48,24 @@ def test_a_planted_score_is_predicted_at_four_times_the_size(chance: float | Non
     assert said.score.low < truth < said.score.high
 
 
+def test_a_top_that_the_runs_do_not_tell_comes_from_the_anchor() -> None:
+    """Models of at most 40% where the best reach 90%: without bits lost, all is right."""
+    theta = np.array([np.log(0.98 / 0.02), np.log(6.0), 0.6, 0.25])
+    runs = planted().with_columns(accuracy=pl.Series(Sigmoid().loss(theta, {"bpb": planted()["bpb"].to_numpy()})))
+    generator = np.random.default_rng(0)
+    runs = runs.with_columns(pl.col("accuracy") + 0.01 * generator.standard_normal(runs.height))
+    far, truth = np.array(0.3), float(Sigmoid().loss(theta, {"bpb": np.array(0.3)}))
+    said = [
+        float(Sigmoid().loss(np.array(law.second.theta), {"bpb": far}))
+        for law in (
+            fit_downstream(runs, proxy="bpb", score="accuracy", anchored=anchored, draws=0)
+            for anchored in (False, True)
+        )
+    ]
+    assert abs(said[1] - truth) < 0.05
+    assert abs(said[0] - truth) > 0.1
+
+
 def test_an_average_error_is_chained_through_its_loss() -> None:
     runs = planted().with_columns(loss=pl.col("bpb") * 3)
     runs = runs.with_columns(error=0.86 - 2.2 * (-0.8 * pl.col("loss")).exp())

@@ -20,6 +20,8 @@ from smelt.laws.forms.form import Floats, Form, Variables
 
 TOPS = (0.01, 0.1, 0.3, 0.6, 0.99)
 """top at the starts: the greatest accuracy, and so much of what is missing to 1."""
+MOST = 0.999
+"""Accuracy beyond which no top is left to look for."""
 LOWS = (0.99, 0.9, 0.75, 0.5)
 """low at the starts, as shares of the least accuracy."""
 CEILINGS = (0.01, 0.03, 0.1, 0.3, 1.0)
@@ -93,7 +95,8 @@ class Sigmoid(_OfLoss):
     def starts(self, x: Floats, log_loss: Floats) -> Floats:
         """Bounds on a grid; with those held, the logit of the accuracy is linear in x."""
         accuracy, basis = log_loss, np.column_stack([-x[:, 0], np.ones(len(x))])
-        tops = accuracy.max() + np.array(TOPS) * (1 - accuracy.max())
+        most = min(accuracy.max(), MOST)
+        tops = most + np.array(TOPS) * (1 - most)
         lows = [x[:, 1]] if "chance" in self.variables else list(accuracy.min() * np.array(LOWS))
         found: list[list[float]] = []
         for top, low in itertools.product(tops, lows):

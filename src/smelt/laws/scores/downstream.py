@@ -91,6 +91,7 @@ def fit_downstream(
     chance: float | None = None,
     link: Literal["sigmoid", "exponential-error"] = "sigmoid",
     form: str = "chinchilla",
+    anchored: bool = False,
     draws: int = 1000,
     seed: int = 0,
 ) -> DownstreamLaw:
@@ -98,6 +99,10 @@ def fit_downstream(
 
     `chance` fixes what a model without any skill scores (.25 of four answers), else it is fitted. `form` is that of
     the first step, any of `FORMS` in N, D and C. Raises InputError for missing columns and too few runs.
+
+    `anchored` adds to the second step a model without loss that is always right, counted as one run more (Bhagia et
+    al. 2024): for plans far beyond the runs, where the top that small models suggest is too low. On OLMo's ladder it
+    takes the error of 7B and 13B models from 6.9 points to 4.0 (`python -m benchmarks reproductions`).
     """
     first, second = FORMS[form], LINKS[_link(link, chance=chance)]
     needed = max(len(first.parameters), len(second.parameters)) + 1
@@ -106,6 +111,7 @@ def fit_downstream(
     n, d = (arrays.numbers(frame, name, positive=True) for name in ("n_params", "n_tokens"))
     x, y = arrays.numbers(frame, proxy, positive=True), arrays.numbers(frame, score)
     runs = tuple(str(i) for i in range(len(x)))
+    scored = Observations(runs, _between(second, x, chance), y)
     return DownstreamLaw(
         proxy=proxy,
         score=score,
@@ -114,7 +120,7 @@ def fit_downstream(
         first=_fit(first, Observations(runs, {"N": n, "D": d, "C": 6 * n * d}, x), Objective(), draws, seed=seed),
         second=_fit(
             second,
-            Observations(runs, _between(second, x, chance), y),
+            _anchored(scored, right=0.0 if link == "exponential-error" else 1.0) if anchored else scored,
             Objective(huber_delta=SCORE_DELTA),
             draws,
             seed=seed,  # that of the first step: both draw the same runs
@@ -150,6 +156,14 @@ def _fit(form: Form, seen: Observations, objective: Objective, draws: int, *, se
         theta=found.theta.tolist(),
         draws=thetas.tolist(),
     )
+
+
+def _anchored(seen: Observations, *, right: float) -> Observations:
+    """With a run of no loss, and of the score of one that is always right."""
+    variables = {
+        name: np.append(values, values[0] if name == "chance" else 0.0) for name, values in seen.variables.items()
+    }
+    return Observations((*seen.run, "no loss"), variables, np.append(seen.loss, right))
 
 
 def _link(link: str, *, chance: float | None) -> Link:
