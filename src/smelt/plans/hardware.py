@@ -33,7 +33,8 @@ class Card(BaseModel):
     fp8_tflops: float | None = None
     """Likewise; None where the card has no such matrix products."""
     memory_gb: float
-    bandwidth_gb_s: float
+    bandwidth_gb_s: float | None = None
+    """Of its memory; None where sources disagree."""
     watts: float | None = None
     """Board power; None where the maker does not say."""
     mfu: Utilisation | None = None
