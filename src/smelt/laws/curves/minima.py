@@ -26,7 +26,7 @@ from smelt.laws.points import Points
 
 SIZES = 3
 """Distinct sizes that a minimum needs."""
-SCATTERED = 0.05
+SCATTERED = 0.01
 """p below which points scatter about their line more than their own draws explain. Something else then differs between
 budgets, and the line is known so much worse: its draws are spread by sqrt(chi2 / degrees of freedom), as the Particle
 Data Group scales errors (Review of Particle Physics, introduction; Birge 1932)."""
