@@ -12,6 +12,7 @@ from smelt.models.flops import (
     flops_6nd,
     flops_per_token,
     forward_flops_per_token,
+    n_active_params,
     n_params,
     n_params_embedding,
     n_params_non_embedding,
@@ -28,6 +29,18 @@ SHAPES = {
         vocab=64, context=8, n_layers=1, d_model=20, n_heads=2, n_kv_heads=1, head_dim=16, d_ff=52, qk_norm=True
     ),
 }
+SMALL = {
+    "vocab": 64, "context": 8, "n_layers": 2, "d_model": 20, "n_heads": 2, "n_kv_heads": 2, "head_dim": 10, "d_ff": 52
+}  # fmt: skip
+SHAPES |= {
+    "GPT-2": ModelConfig.model_validate(
+        SMALL | {"norm": "layer", "positions": "learned", "feed_forward": "gelu-tanh", "bias": True}
+    ),
+    "experts": ModelConfig.model_validate(SMALL | {"experts": {"n": 6, "top_k": 2}}),
+    "experts, one shared": ModelConfig.model_validate(
+        SMALL | {"experts": {"n": 4, "top_k": 1, "shared": 1}, "qk_norm": True, "qk_norm_over": "all"}
+    ),
+}
 shapes = pytest.mark.parametrize("config", SHAPES.values(), ids=SHAPES.keys())
 
 
@@ -36,9 +49,16 @@ def test_parameters_are_those_of_the_built_model(config: ModelConfig) -> None:
     model = Decoder(config, torch.Generator())
     assert n_params(config) == sum(p.numel() for p in model.parameters())
     outside = {id(model.embed_tokens.weight), id(model.lm_head.weight)}
+    if model.embed_positions is not None:
+        outside.add(id(model.embed_positions.weight))
     assert n_params_non_embedding(config) == sum(p.numel() for p in model.parameters() if id(p) not in outside)
     matrices = sum(p.numel() for p in model.layers.parameters() if p.ndim == 2)
+    taken = 0 if config.experts is None else config.experts.top_k / config.experts.n
+    matrices += sum(round(taken * p.numel()) for p in model.layers.parameters() if p.ndim == 3)
     assert n_weights(config) == matrices + model.lm_head.weight.numel()
+    assert n_active_params(config) == n_params(config) - sum(
+        round((1 - taken) * p.numel()) for p in model.layers.parameters() if p.ndim == 3
+    )
 
 
 @shapes

@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from smelt.models.config import ModelConfig
 from smelt.models.positions import rope_table, rotate
 from smelt.models.sizes import Family
 from smelt.models.stack import Decoder
@@ -52,7 +53,7 @@ def test_every_branch_starts_as_the_identity() -> None:
     model = Decoder(Family(tied=True).shape(vocab=50, d_model=16, n_layers=3), torch.Generator().manual_seed(0))
     seen = model.embed_tokens(torch.arange(20)[None])
     for layer in model.layers:
-        assert torch.equal(layer(seen, model.cos[:20], model.sin[:20]), seen)
+        assert torch.equal(layer(seen, (model.cos[:20], model.sin[:20])), seen)
 
 
 def test_weights_follow_from_the_seed_alone() -> None:
@@ -64,8 +65,13 @@ def test_weights_follow_from_the_seed_alone() -> None:
     assert not torch.equal(first, other)
 
 
+def of_heads(head_dim: int, **fields: float) -> ModelConfig:
+    shape = {"vocab": 2, "n_layers": 1, "d_model": 8, "n_heads": 1, "n_kv_heads": 1, "d_ff": 8}
+    return ModelConfig.model_validate({**shape, "head_dim": head_dim, **fields})
+
+
 def test_rotation_is_multiplication_by_a_complex_number_of_length_one() -> None:
-    cos, sin = rope_table(10, 8, 100.0)
+    cos, sin = rope_table(of_heads(8, context=10, rope_theta=100.0))
     x = torch.randn(1, 1, 10, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     pairs = torch.complex(x[..., :4], x[..., 4:])
     angles = torch.arange(10.0, dtype=torch.float64)[:, None] * 100.0 ** -(torch.arange(4.0, dtype=torch.float64) / 4)
@@ -76,7 +82,7 @@ def test_rotation_is_multiplication_by_a_complex_number_of_length_one() -> None:
 
 
 def test_scores_of_rotated_vectors_depend_on_their_distance_alone() -> None:
-    cos, sin = rope_table(32, 16, 10_000.0)
+    cos, sin = rope_table(of_heads(16, context=32))
     generator = torch.Generator().manual_seed(0)
     q, k = (rotate(torch.randn(16, generator=generator).expand(1, 1, 32, 16), cos, sin)[0, 0] for _ in range(2))
     scores = q @ k.T

@@ -6,22 +6,42 @@ order of the weights' rows.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
+from smelt.models.config import ModelConfig, RopeScaling
 
-def rope_table(length: int, head_dim: int, theta: float) -> tuple[Tensor, Tensor]:
-    """Cosines and signed sines of the angle `position * theta^(-2i / head_dim)`, each (length, head_dim), float32.
+
+def rope_table(config: ModelConfig) -> tuple[Tensor, Tensor]:
+    """Cosines and signed sines of the angle `position * frequency`, each (context, head_dim), float32.
 
     Both halves of a head turn by the same angles, with the sine's sign against the first.
     """
-    exponents = torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim
-    angles = torch.outer(torch.arange(length, dtype=torch.float32), 1.0 / theta**exponents)
+    angles = torch.outer(torch.arange(config.context, dtype=torch.float32), frequencies(config))
     cos, sin = angles.cos(), angles.sin()
     return torch.cat((cos, cos), dim=-1), torch.cat((-sin, sin), dim=-1)
+
+
+def frequencies(config: ModelConfig) -> Tensor:
+    """Radians a position, (head_dim / 2,): theta^(-2i / head_dim), slowed as the config says."""
+    exponents = torch.arange(0, config.head_dim, 2, dtype=torch.float32) / config.head_dim
+    plain = 1.0 / config.rope_theta**exponents
+    scaling = config.rope_scaling
+    if scaling is None:
+        return plain
+    return plain / scaling.factor if scaling.kind == "linear" else _llama3(plain, scaling)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """`x` (B, heads, T, head_dim) turned by the angles of its T positions; cos and sin are those of `rope_table`."""
     swapped = x.roll(x.shape[-1] // 2, dims=-1)
     return x * cos + swapped * sin
+
+
+def _llama3(plain: Tensor, scaling: RopeScaling) -> Tensor:
+    """Llama 3.1's: what turns less than `low` times over the trained context is slowed, nothing from `high` on."""
+    turns = scaling.trained_context * plain / (2 * math.pi)
+    kept = ((turns - scaling.low) / (scaling.high - scaling.low)).clamp(0, 1)
+    return kept * plain + (1 - kept) * plain / scaling.factor

@@ -11,7 +11,7 @@ import torch
 
 from smelt.models.stack import Decoder
 from smelt.runs.hparams import LearningRates
-from smelt.runs.objective import causal_lm_loss
+from smelt.runs.objective import causal_lm_loss, router_loss
 from smelt.runs.optim import build_optimisers
 from smelt.runs.schedule import linear
 
@@ -58,12 +58,16 @@ def train(
 
 
 def accumulate_gradient(model: Decoder, ids: torch.Tensor) -> float:
-    """Adds the gradient of the mean loss over `ids` (batch, context + 1) to the parameters'; gives the loss."""
+    """Adds the gradient of the mean loss over `ids` (batch, context + 1) to the parameters'; gives the loss.
+
+    The gradient is also that of a router's own losses; the loss given is without them.
+    """
     loss = 0.0
     for part in ids.split(max(1, MICRO_BATCH_TOKENS // (ids.shape[1] - 1))):
-        share = causal_lm_loss(model(part[:, :-1]), part[:, 1:]) * (len(part) / len(ids))
-        share.backward()
-        loss += float(share.detach())
+        share = len(part) / len(ids)
+        own = causal_lm_loss(model(part[:, :-1]), part[:, 1:]) * share
+        (own + router_loss(model) * share).backward()
+        loss += float(own.detach())
     return loss
 
 

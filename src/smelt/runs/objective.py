@@ -1,4 +1,4 @@
-"""What training minimises: the mean negative log-likelihood of the next token, in nats."""
+"""What training minimises: the mean negative log-likelihood of the next token, in nats; of experts, balance too."""
 
 from __future__ import annotations
 
@@ -7,10 +7,25 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from smelt.models.stack import Decoder
+
 
 def causal_lm_loss(logits: Tensor, targets: Tensor) -> Tensor:
     """Nats per token: the mean of `-log p(target)`; logits (B, T, vocab), targets (B, T)."""
     return cast("Tensor", _CrossEntropy.apply(logits.float().flatten(0, 1), targets.flatten()))
+
+
+def router_loss(model: Decoder) -> Tensor | float:
+    """The losses that keep experts in use and their router's logits small, of the last pass: weighed, over layers.
+
+    0 of a dense model. Nothing that is compared or evaluated counts them.
+    """
+    routed = [mixture.routed for mixture in model.mixtures if mixture.routed is not None]
+    experts = model.config.experts
+    if experts is None or not routed:
+        return 0.0
+    losses = [experts.balance * one.balance_loss() + experts.z * one.z_loss() for one in routed]
+    return torch.stack(losses).mean()
 
 
 class _CrossEntropy(torch.autograd.Function):

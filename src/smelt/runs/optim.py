@@ -1,4 +1,4 @@
-"""Optimisers: Muon for the matrices between embedding and head, AdamW for everything else.
+"""Optimisers: Muon for the matrices between embedding and head, those of experts among them, AdamW for everything else.
 
 Muon (Jordan et al. 2024) turns each matrix's momentum into the nearest orthogonal matrix, so that every direction moves
 by the same amount and one learning rate serves all widths. Embedding, head and norms are not maps between hidden spaces
@@ -61,7 +61,7 @@ class Muon(torch.optim.Optimizer):
                 self._step_stack(matrices, group["lr"])
 
     def _step_stack(self, matrices: list[nn.Parameter], lr: float) -> None:
-        gradient = torch.stack([_gradient(matrix) for matrix in matrices])
+        gradient = torch.stack([_gradient(matrix) for matrix in matrices])  # of experts: one more axis before the last
         state = self.state[matrices[0]]
         if "momentum" not in state:
             state["momentum"] = torch.zeros_like(gradient)
@@ -87,10 +87,11 @@ def _gradient(parameter: nn.Parameter) -> Tensor:
 
 
 def build_optimisers(model: Decoder, rates: LearningRates) -> list[torch.optim.Optimizer]:
-    """Muon for the layers' matrices, AdamW for embedding, head and norms; each group notes its `peak_lr`."""
-    matrices = [p for p in model.layers.parameters() if p.ndim == 2]
+    """Muon for the layers' matrices, AdamW for embeddings, head, norms and biases; each group notes its `peak_lr`."""
+    matrices = [p for p in model.layers.parameters() if p.ndim > 1]
     norms = [p for p in model.parameters() if p.ndim == 1]
-    groups = [_group([model.embed_tokens.weight], rates.embedding), _group(norms, rates.norm)]
+    embeddings = [e.weight for e in (model.embed_tokens, model.embed_positions) if e is not None]
+    groups = [_group(embeddings, rates.embedding), _group(norms, rates.norm)]
     if not model.config.tied:
         groups.append(_group([model.lm_head.weight], rates.head))
     adamw = torch.optim.AdamW(groups, betas=ADAM_BETAS, eps=ADAM_EPS, weight_decay=0.0, fused=True)

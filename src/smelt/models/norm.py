@@ -1,0 +1,13 @@
+"""The norm of a stream or of heads: RMSNorm (Zhang and Sennrich 2019) or LayerNorm (Ba et al. 2016)."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from smelt.models.config import ModelConfig
+
+
+def build_norm(config: ModelConfig, width: int) -> nn.Module:
+    """The config's norm of a width, its gains one."""
+    kind = nn.RMSNorm if config.norm == "rms" else nn.LayerNorm
+    return kind(width, eps=config.norm_eps)
