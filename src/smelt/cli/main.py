@@ -114,6 +114,20 @@ def show(
 
 
 @app.command()
+def export(
+    reference: Annotated[str, typer.Argument(metavar="RUN", help="A run of the store, or its folder.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A new folder.")],
+    to: Annotated[str, typer.Option(help="What is to open it: hf, Hugging Face transformers.")] = "hf",
+    store: StoreOption = STORE,
+    json: JsonOption = False,
+) -> None:
+    """Write a trained model, its tokenizer with it, as a folder that other tools open."""
+    from smelt.cli.export import export_model
+
+    export_model(reference, to=to, target=output, store=store, as_json=json)
+
+
+@app.command()
 def diff(
     before: Annotated[str, typer.Argument(help="An artifact.")],
     after: Annotated[str, typer.Argument(help="Another.")],
