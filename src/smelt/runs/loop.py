@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from smelt.models.stack import Decoder
+from smelt.runs.checkpoint import Checkpoint, Point, Progress
 from smelt.runs.hparams import LearningRates
 from smelt.runs.objective import causal_lm_loss, router_loss
 from smelt.runs.optim import build_optimisers
@@ -21,40 +21,39 @@ MICRO_BATCH_TOKENS = 2048
 """Tokens a pass: twice as many fall out of a core's cache and are 15% slower (width 64, measured 2026-11)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A point of a learning curve."""
-
-    step: int
-    """Steps done."""
-    n_tokens: int
-    """Tokens seen."""
-    loss_nats: float
-    """Training loss, the mean since the last point."""
-
-
 def train(
-    model: Decoder, *, batches: Callable[[int], Int64s], steps: int, rates: LearningRates, points: int
+    model: Decoder,
+    *,
+    batches: Callable[[int], Int64s],
+    steps: int,
+    rates: LearningRates,
+    points: int,
+    checkpoint: Checkpoint | None = None,
 ) -> Iterator[Point]:
     """Trains `model` in place, yielding some `points` of its curve, the last after the last step.
 
     `batches(step)` gives the ids of a step, (batch, context + 1). The same batches give the same weights to the bit,
-    on one thread of one kind of machine.
+    on one thread of one kind of machine. With a `checkpoint` the run goes on from it, first yielding the points that
+    it had, to the same bits as one that was never stopped.
     """
     optimisers = build_optimisers(model, rates)
     every = max(1, steps // points)
-    n_tokens, losses = 0, list[float]()
-    for step in range(steps):
+    progress = checkpoint.restore(model, optimisers) if checkpoint else Progress()
+    yield from progress.curve
+    for step in range(progress.step, steps):
         ids = torch.from_numpy(batches(step))
-        losses.append(accumulate_gradient(model, ids))
+        progress.losses.append(accumulate_gradient(model, ids))
         set_rates(optimisers, share=linear(step, steps=steps))
         for optimiser in optimisers:
             optimiser.step()
             optimiser.zero_grad()
-        n_tokens += ids[:, 1:].numel()
+        progress.step, progress.n_tokens = step + 1, progress.n_tokens + ids[:, 1:].numel()
         if (step + 1) % every == 0 or step + 1 == steps:
-            yield Point(step + 1, n_tokens, sum(losses) / len(losses))
-            losses.clear()
+            progress.curve.append(Point(step + 1, progress.n_tokens, sum(progress.losses) / len(progress.losses)))
+            progress.losses = []
+            yield progress.curve[-1]
+        if checkpoint:
+            checkpoint.save(model, optimisers, progress)
 
 
 def accumulate_gradient(model: Decoder, ids: torch.Tensor) -> float:

@@ -69,6 +69,7 @@ class Train(Step[Run]):
         """Writes run.json, curve.parquet, config.json and model.safetensors."""
         # torch takes seconds to import, which a listing of the store should not pay.
         from smelt.models.huggingface import save
+        from smelt.runs.checkpoint import Checkpoint
         from smelt.runs.train import Assignment, train_run
 
         tokens = work.open(self.tokens)
@@ -80,7 +81,8 @@ class Train(Step[Run]):
             seed=self.seed,
             held_out_tokens=self.held_out_tokens,
         )
-        result = train_run(assignment, tokens, _watch(work.events, self.default_name, n_tokens=self.n_tokens))
+        watch = _watch(work.events, self.default_name, n_tokens=self.n_tokens)
+        result = train_run(assignment, tokens, watch, Checkpoint(work.scratch))
         save(result.model, work.folder)
         _write_frame(work, CURVE, _curve_frame(result.curve, flops_per_token(config)))
         write_json(work.folder / RECORD, result.record.model_dump(mode="json"))

@@ -11,9 +11,10 @@ import torch
 from smelt.models.config import ModelConfig
 from smelt.models.flops import flops_6nd, flops_per_token, n_params, n_params_non_embedding, n_weights
 from smelt.models.stack import Decoder
+from smelt.runs.checkpoint import Checkpoint, Point
 from smelt.runs.evaluate import bits_per_byte, evaluation_starts, held_out_loss
 from smelt.runs.hparams import Hparams, LearningRates, Pace, learning_rates, pace
-from smelt.runs.loop import Int64s, Point, train
+from smelt.runs.loop import Int64s, train
 from smelt.runs.run import RunRecord
 from smelt.tokens.sampler import Sampler
 from smelt.tokens.tokens import Tokens
@@ -47,8 +48,12 @@ class Result:
     curve: list[Point]
 
 
-def train_run(assignment: Assignment, tokens: Tokens, on_point: Callable[[Point], None]) -> Result:
+def train_run(
+    assignment: Assignment, tokens: Tokens, on_point: Callable[[Point], None], checkpoint: Checkpoint | None = None
+) -> Result:
     """Trains and evaluates one model on one thread, calling `on_point` for each point of its curve.
+
+    With a `checkpoint` a run that was killed goes on from there.
 
     The order of windows depends on the seed alone, so runs of one seed see the same text at every size.
     """
@@ -69,7 +74,8 @@ def train_run(assignment: Assignment, tokens: Tokens, on_point: Callable[[Point]
 
     model = Decoder(config, torch.Generator().manual_seed(seed))
     curve: list[Point] = []
-    for point in train(model, batches=batches, steps=steps.steps, rates=rates, points=CURVE_POINTS):
+    points = train(model, batches=batches, steps=steps.steps, rates=rates, points=CURVE_POINTS, checkpoint=checkpoint)
+    for point in points:
         on_point(point)
         curve.append(point)
     return Result(model, _record(model, assignment, tokens, steps=steps, rates=rates), curve)
