@@ -13,8 +13,11 @@ doubling a learning rate costs up to .03 bits a byte for the matrices and .015 e
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+
+from smelt.runs.schedule import Schedule
 
 REFERENCE_BATCH_TOKENS = 2048
 """The batch at which the learning rates below are meant."""
@@ -41,6 +44,17 @@ class Hparams(BaseModel):
     batch_tokens: float = Field(default=900, gt=0)
     """Tokens a step of a run on 500,000 tokens; as D^.4. With 600, runs are up to .008 bits a byte better and a fifth
     slower."""
+    schedule: Schedule = Schedule()
+    """Of all learning rates alike."""
+    clip: float | None = Field(default=None, gt=0)
+    """Norm over all parameters that a step's gradient is cut to; none is never cut."""
+
+    @model_serializer(mode="wrap")
+    def _without_later(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As constants were written before there were other schedules: their runs keep their names in the store."""
+        values: dict[str, Any] = handler(self)
+        later = {"schedule": Schedule().model_dump(), "clip": None}
+        return {name: value for name, value in values.items() if name not in later or value != later[name]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from smelt.runs.checkpoint import Checkpoint, Point, Progress
 from smelt.runs.hparams import LearningRates
 from smelt.runs.objective import causal_lm_loss, router_loss
 from smelt.runs.optim import build_optimisers
-from smelt.runs.schedule import linear
+from smelt.runs.schedule import Schedule
 
 Int64s = npt.NDArray[np.int64]
 
@@ -28,22 +28,26 @@ def train(
     steps: int,
     rates: LearningRates,
     points: int,
+    schedule: Schedule | None = None,
+    clip: float | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> Iterator[Point]:
     """Trains `model` in place, yielding some `points` of its curve, the last after the last step.
 
     `batches(step)` gives the ids of a step, (batch, context + 1). The same batches give the same weights to the bit,
-    on one thread of one kind of machine. With a `checkpoint` the run goes on from it, first yielding the points that
-    it had, to the same bits as one that was never stopped.
+    on one thread of one kind of machine. `clip` bounds the norm of a step's gradient. With a `checkpoint` the run goes
+    on from it, first yielding the points that it had, to the same bits as one that was never stopped.
     """
-    optimisers = build_optimisers(model, rates)
+    optimisers, schedule = build_optimisers(model, rates), schedule or Schedule()
     every = max(1, steps // points)
     progress = checkpoint.restore(model, optimisers) if checkpoint else Progress()
     yield from progress.curve
     for step in range(progress.step, steps):
         ids = torch.from_numpy(batches(step))
         progress.losses.append(accumulate_gradient(model, ids))
-        set_rates(optimisers, share=linear(step, steps=steps))
+        if clip is not None:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
+        set_rates(optimisers, share=schedule.share(step, steps=steps))
         for optimiser in optimisers:
             optimiser.step()
             optimiser.zero_grad()

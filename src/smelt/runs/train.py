@@ -74,7 +74,16 @@ def train_run(
 
     model = Decoder(config, torch.Generator().manual_seed(seed))
     curve: list[Point] = []
-    points = train(model, batches=batches, steps=steps.steps, rates=rates, points=CURVE_POINTS, checkpoint=checkpoint)
+    points = train(
+        model,
+        batches=batches,
+        steps=steps.steps,
+        rates=rates,
+        points=CURVE_POINTS,
+        schedule=hparams.schedule,
+        clip=hparams.clip,
+        checkpoint=checkpoint,
+    )
     for point in points:
         on_point(point)
         curve.append(point)
