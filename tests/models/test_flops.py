@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -18,7 +20,7 @@ from smelt.models.flops import (
     n_params_non_embedding,
     n_weights,
 )
-from smelt.models.stack import Decoder
+from smelt.models.stack import build_model
 
 SHAPES = {
     "tied": ModelConfig(vocab=96, context=24, n_layers=2, d_model=16, n_heads=2, n_kv_heads=2, head_dim=8, d_ff=44),
@@ -41,37 +43,74 @@ SHAPES |= {
         SMALL | {"experts": {"n": 4, "top_k": 1, "shared": 1}, "qk_norm": True, "qk_norm_over": "all"}
     ),
 }
+SQUARE = {**SMALL, "d_model": 20}
+T5 = SQUARE | {"kind": "encoder-decoder", "positions": "t5", "feed_forward": "relu", "scaled_scores": False}
+BERT = SQUARE | {
+    "kind": "encoder", "norm": "layer", "norm_place": "after", "positions": "learned", "feed_forward": "gelu",
+    "bias": True, "embedding_norm": True, "token_types": 2, "head": "transform",
+}  # fmt: skip
+SHAPES |= {
+    name: ModelConfig.model_validate(shape)
+    for name, shape in {
+        "BERT": BERT,
+        "ALBERT": BERT | {"shared_layers": True, "d_embedding": 6, "n_layers": 3},
+        "Longformer": BERT | {"window": 4, "global_tokens": True, "context": 16},
+        "windows": SQUARE | {"window": 5, "context": 16, "n_kv_heads": 1},
+        "T5": T5 | {"n_decoder_layers": 3},
+        "T5 1.1": T5 | {"feed_forward": "geglu", "tied": False},
+        "Switch": T5 | {"experts": {"n": 4, "top_k": 1, "capacity": 8, "every": 2}},
+        "Marian": T5 | {
+            "norm": "layer", "norm_place": "after", "positions": "sinusoidal", "bias": True, "head_bias": True,
+            "scaled_scores": True,
+        },
+        "Transformer-XL": SQUARE | {"positions": "transformer-xl", "n_kv_heads": 1},
+    }.items()
+}  # fmt: skip
 shapes = pytest.mark.parametrize("config", SHAPES.values(), ids=SHAPES.keys())
+
+
+OUTSIDE = re.compile(r"(.*\.)?embed_(tokens|positions|types)\.weight|lm_head\..*")
+"""Parameters that are counted as the embedding's and the head's."""
+ASIDE = re.compile(r".*(embed_distances|r_proj|global_._proj|content_bias|distance_bias).*")
+"""Matrices that no plain token is multiplied with."""
 
 
 @shapes
 def test_parameters_are_those_of_the_built_model(config: ModelConfig) -> None:
-    model = Decoder(config, torch.Generator())
-    assert n_params(config) == sum(p.numel() for p in model.parameters())
-    outside = {id(model.embed_tokens.weight), id(model.lm_head.weight)}
-    if model.embed_positions is not None:
-        outside.add(id(model.embed_positions.weight))
-    assert n_params_non_embedding(config) == sum(p.numel() for p in model.parameters() if id(p) not in outside)
-    matrices = sum(p.numel() for p in model.layers.parameters() if p.ndim == 2)
+    model = build_model(config, torch.Generator())
+    named = dict(model.named_parameters())
+    assert n_params(config) == sum(p.numel() for p in named.values())
+    assert n_params_non_embedding(config) == sum(p.numel() for name, p in named.items() if not OUTSIDE.fullmatch(name))
+    matrices = {name: p for name, p in named.items() if not OUTSIDE.fullmatch(name) and not ASIDE.fullmatch(name)}
     taken = 0 if config.experts is None else config.experts.top_k / config.experts.n
-    matrices += sum(round(taken * p.numel()) for p in model.layers.parameters() if p.ndim == 3)
-    assert n_weights(config) == matrices + model.lm_head.weight.numel()
-    assert n_active_params(config) == n_params(config) - sum(
-        round((1 - taken) * p.numel()) for p in model.layers.parameters() if p.ndim == 3
-    )
+    weights = sum(p.numel() for p in matrices.values() if p.ndim == 2)
+    weights += sum(round(taken * p.numel()) for p in matrices.values() if p.ndim == 3)
+    assert n_weights(config) == weights + model.lm_head.weight.numel()
+    idle = sum(round((1 - taken) * p.numel()) for p in matrices.values() if p.ndim == 3)
+    assert n_active_params(config) == n_params(config) - idle
 
 
 @shapes
 def test_flops_are_those_that_torch_counts(config: ModelConfig) -> None:
-    model = Decoder(config, torch.Generator().manual_seed(0))
+    model = build_model(config, torch.Generator().manual_seed(0))
     tokens = torch.zeros(3, config.context, dtype=torch.int64)
+    read = (tokens, tokens) if config.kind == "encoder-decoder" else (tokens,)
     with sdpa_kernel(SDPBackend.MATH):  # the only CPU kernel that torch's counter sees into
         with FlopCounterMode(display=False) as forward:
-            logits = model(tokens)
+            logits = model(*read)
         with FlopCounterMode(display=False) as backward:
             logits.sum().backward()
-    assert forward.get_total_flops() == forward_flops_per_token(config) * tokens.numel()
-    assert forward.get_total_flops() + backward.get_total_flops() == flops_per_token(config) * tokens.numel()
+    once = once_a_pass(config)
+    assert forward.get_total_flops() - once == forward_flops_per_token(config) * tokens.numel()
+    every = forward.get_total_flops() + backward.get_total_flops()
+    assert every - 2 * once == flops_per_token(config) * tokens.numel()  # nothing asks for the distances' gradient
+
+
+def once_a_pass(config: ModelConfig) -> int:
+    """Transformer-XL's distances by their matrix."""
+    if config.positions != "transformer-xl":
+        return 0
+    return 2 * config.context * config.d_model * config.d_kv * config.n_layers
 
 
 def test_parameters_of_published_models() -> None:

@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from smelt.models.attention import View
 from smelt.models.config import ModelConfig
 from smelt.models.positions import rope_table, rotate
 from smelt.models.sizes import Family
@@ -53,7 +54,7 @@ def test_every_branch_starts_as_the_identity() -> None:
     model = Decoder(Family(tied=True).shape(vocab=50, d_model=16, n_layers=3), torch.Generator().manual_seed(0))
     seen = model.embed_tokens(torch.arange(20)[None])
     for layer in model.layers:
-        assert torch.equal(layer(seen, (model.cos[:20], model.sin[:20])), seen)
+        assert torch.equal(layer(seen, View(angles=(model.cos[:20], model.sin[:20]))), seen)
 
 
 def test_weights_follow_from_the_seed_alone() -> None:

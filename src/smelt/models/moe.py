@@ -2,8 +2,9 @@
 
     x (n, d) -> router -> probabilities (n, E) -> the top k of each token -> their experts, weighted, summed
 
-No token is dropped: experts take however many come. What the router did lies in `routed` until the next pass, for the
-losses that keep it balanced and for statistics.
+Experts take however many come, or, of a sequence, as many as their capacity is (Fedus et al. 2021): what comes later is
+dropped, and counted. What the router did lies in `routed` until the next pass, for the losses that keep it balanced and
+for statistics.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear, silu
+from torch.nn.functional import linear, one_hot
 
-from smelt.models.config import Experts, ModelConfig
-from smelt.models.ffn import SwiGLU
+from smelt.models.architecture import Experts
+from smelt.models.config import ModelConfig
+from smelt.models.ffn import ACTIVATIONS, build_dense
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +28,13 @@ class Routed:
     """(n, E), float32."""
     chosen: Tensor
     """(n, top_k) experts."""
+    kept: Tensor | None = None
+    """(n, top_k), false where the expert chosen was full; none where experts have no capacity."""
+
+    @property
+    def dropped(self) -> Tensor:
+        """Share of choices that their expert had no room for."""
+        return self.logits.new_zeros(()) if self.kept is None else 1 - self.kept.to(self.logits.dtype).mean()
 
     @property
     def load(self) -> Tensor:
@@ -55,10 +64,11 @@ class MixtureOfExperts(nn.Module):
         self.shape: Experts = config.experts
         n, d, d_ff = self.shape.n, config.d_model, config.d_ff
         self.router = nn.Linear(d, n, bias=False)
-        self.gate_proj = nn.Parameter(torch.empty(n, d_ff, d))
+        self.gate_proj = nn.Parameter(torch.empty(n, d_ff, d)) if config.is_gated else None
         self.up_proj = nn.Parameter(torch.empty(n, d_ff, d))
         self.down_proj = nn.Parameter(torch.empty(n, d, d_ff))
-        self.shared = SwiGLU(config, self.shape.shared * d_ff) if self.shape.shared else None
+        self.activation = ACTIVATIONS[config.feed_forward]
+        self.shared = build_dense(config, self.shape.shared * d_ff) if self.shape.shared else None
         self.routed: Routed | None = None
 
     def forward(self, x: Tensor) -> Tensor:  # (B, T, d_model) -> (B, T, d_model)
@@ -67,7 +77,9 @@ class MixtureOfExperts(nn.Module):
         weights, chosen = logits.softmax(dim=-1).topk(self.shape.top_k, dim=-1)
         if self.shape.normalised:
             weights = weights / weights.sum(dim=-1, keepdim=True)
-        self.routed = Routed(logits, chosen)
+        kept = None if self.shape.capacity is None else _within(chosen, x.shape[-2], self.shape)
+        self.routed = Routed(logits, chosen, kept)
+        weights = weights if kept is None else weights * kept
         mixed = self._mix(tokens, weights.to(tokens.dtype), chosen).view_as(x)
         return mixed if self.shared is None else mixed + self.shared(x)
 
@@ -86,5 +98,14 @@ class MixtureOfExperts(nn.Module):
         return mixed
 
     def _expert(self, i: int, x: Tensor) -> Tensor:
-        hidden = silu(linear(x, self.gate_proj[i])) * linear(x, self.up_proj[i])
+        up = linear(x, self.up_proj[i])
+        hidden = self.activation(up) if self.gate_proj is None else self.activation(linear(x, self.gate_proj[i])) * up
         return linear(hidden, self.down_proj[i])
+
+
+def _within(chosen: Tensor, length: int, experts: Experts) -> Tensor:
+    """Which choices (n, top_k) of sequences of a length are among the first that their expert has room for."""
+    asked = one_hot(chosen, experts.n).unflatten(0, (-1, length))  # (B, T, top_k, E)
+    place = asked.flatten(1, 2).cumsum(dim=1).view_as(asked)
+    assert experts.capacity is not None
+    return ((place <= experts.capacity) & (asked > 0)).any(dim=-1).flatten(0, 1)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import takewhile
-from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field
 
-from smelt.models.config import Experts, FeedForward, ModelConfig, Norm, Positions, without_later
+from smelt.models.architecture import Architecture
+from smelt.models.config import ModelConfig
 from smelt.models.flops import n_params
 
 HEAD_DIM = 64
@@ -29,10 +29,8 @@ better below 5e11 FLOPs (measured likewise), but says less of what is larger."""
 NARROWEST = 8
 
 
-class Family(BaseModel):
+class Family(Architecture):
     """What the shapes of a ladder have in common."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     context: int = Field(default=128, ge=8)
     """Tokens a model reads at once. 128 is what a ladder on a CPU affords."""
@@ -41,20 +39,8 @@ class Family(BaseModel):
     qk_norm: bool = False
     """Norm on queries and keys, as in Qwen3. No gain at ladder sizes, and up to a fifth slower (measured 2026-11)."""
     ff_ratio: float = Field(default=8 / 3, gt=0)
-    """d_ff over d_model: 8/3 gives SwiGLU the parameters of a plain branch of ratio 4 (Shazeer 2020)."""
-    qk_norm_over: Literal["head", "all"] = "head"
-    """As in `ModelConfig`, like what follows."""
-    norm: Norm = "rms"
-    positions: Positions = "rotary"
-    feed_forward: FeedForward = "swiglu"
-    bias: bool = False
-    experts: Experts | None = None
-    """Each as wide as `ff_ratio` says; a model's compute is that of those taken."""
-
-    @model_serializer(mode="wrap")
-    def _without_what_llama_lacks(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """See `ModelConfig`."""
-        return without_later(handler(self))
+    """d_ff over d_model: 8/3 gives SwiGLU the parameters of a plain branch of ratio 4 (Shazeer 2020). Experts are each
+    as wide as it says; a model's compute is that of those taken."""
 
     def shape(self, *, vocab: int, d_model: int, n_layers: int | None = None) -> ModelConfig:
         """The model of a width, at the depth of the family or another."""
@@ -68,14 +54,7 @@ class Family(BaseModel):
             n_kv_heads=n_heads,
             head_dim=d_model // n_heads,
             d_ff=max(4, 4 * round(self.ff_ratio * d_model / 4)),
-            tied=self.tied,
-            qk_norm=self.qk_norm,
-            qk_norm_over=self.qk_norm_over,
-            norm=self.norm,
-            positions=self.positions,
-            feed_forward=self.feed_forward,
-            bias=self.bias,
-            experts=self.experts,
+            **{name: getattr(self, name) for name in Architecture.model_fields},
         )
 
     def nearest(self, target: float, *, vocab: int) -> ModelConfig:

@@ -20,7 +20,7 @@ import torch
 from smelt.core.artifact import Manifest, read_manifest
 from smelt.core.store import Store
 from smelt.errors import InputError
-from smelt.models.huggingface import CONFIG, WEIGHTS, load
+from smelt.models.huggingface import CONFIG, WEIGHTS, load_decoder
 from smelt.models.stack import Decoder
 from smelt.runs.evaluate import BATCH_TOKENS
 from smelt.tokens.encoder import Encoder
@@ -40,7 +40,7 @@ class RunScorer:
 
     @cached_property
     def _model(self) -> Decoder:
-        return load(self._folder).eval()
+        return load_decoder(self._folder).eval()
 
     @cached_property
     def _encoder(self) -> Encoder:

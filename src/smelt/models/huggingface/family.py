@@ -6,6 +6,7 @@ otherwise (transposed, or several in one) says so in `Family.export` and `Family
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
@@ -24,6 +25,8 @@ class Family(ABC):
 
     model_type: str
     architecture: str
+    ignored: str = r"(?!)"
+    """A pattern of weights that a folder may hold and smelt has no use for: heads of other tasks, masks."""
 
     @abstractmethod
     def is_of(self, config: ModelConfig) -> bool:
@@ -49,6 +52,29 @@ class Family(ABC):
 def values(config: ModelConfig, fields: Mapping[str, str]) -> Config:
     """Those of our `fields` under their names."""
     return {theirs: getattr(config, ours) for ours, theirs in fields.items()}
+
+
+def renamed(weights: Weights, names: Mapping[str, str]) -> Weights:
+    """The weights under other names, each module's from `names`, where `{}` stands for a layer's number.
+
+    What is not among the names keeps its own, and is found to be too many.
+
+    >>> renamed({"layers.3.mlp.up_proj.bias": x}, {"layers.{}.mlp.up_proj": "h.{}.fc"})     # doctest: +SKIP
+    {"h.3.fc.bias": x}
+    """
+    found: Weights = {}
+    for name, weight in weights.items():
+        module, _, kind = name.rpartition(".")
+        number = re.search(r"(?<=\.)\d+(?=\.)", module)
+        pattern = module if number is None else f"{module[: number.start()]}{{}}{module[number.end() :]}"
+        place = number.group() if number else ""
+        found[f"{names[pattern].format(place)}.{kind}" if pattern in names else name] = weight
+    return found
+
+
+def turned_round(names: Mapping[str, str]) -> dict[str, str]:
+    """Their names to ours, of ours to theirs."""
+    return {theirs: ours for ours, theirs in names.items()}
 
 
 def refuse(config: Config, wanted: Mapping[str, object]) -> None:

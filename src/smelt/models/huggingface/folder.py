@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -14,28 +15,30 @@ from torch import Tensor
 from smelt.core.shards import read_json, write_json, write_whole
 from smelt.errors import InputError
 from smelt.models.config import ModelConfig
+from smelt.models.huggingface.bert import Albert, Bert, Longformer
 from smelt.models.huggingface.family import HEAD, Config, Family, Weights
 from smelt.models.huggingface.gpt2 import GPT2
 from smelt.models.huggingface.llama import Llama, Qwen3
+from smelt.models.huggingface.marian import Marian
 from smelt.models.huggingface.mixtral import Mixtral, Olmoe
 from smelt.models.huggingface.own import Own
-from smelt.models.stack import Decoder
+from smelt.models.huggingface.t5 import T5, Switch
+from smelt.models.stack import Decoder, Model, build_model
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
-FAMILIES: dict[str, Family] = {
-    family.model_type: family for family in (Llama(), Qwen3(), GPT2(), Mixtral(), Olmoe(), Own())
-}
+ALL = (Llama(), Qwen3(), GPT2(), Mixtral(), Olmoe(), Bert(), Albert(), Longformer(), T5(), Switch(), Marian(), Own())
+FAMILIES: dict[str, Family] = {family.model_type: family for family in ALL}
 """By transformers' `model_type`; the last takes what none of its families has."""
 
 
-def save(model: Decoder, folder: Path) -> None:
+def save(model: Model, folder: Path) -> None:
     """Writes config.json and model.safetensors into `folder`: as transformers has them, where it has the shape."""
     write_json(folder / CONFIG, to_config(model.config))
     with write_whole(folder / WEIGHTS) as path:
         save_file(to_weights(model), path, metadata={"format": "pt"})
 
 
-def load(folder: Path) -> Decoder:
+def load(folder: Path) -> Model:
     """The model in `folder`: smelt's, or any of `FAMILIES` as transformers or its makers wrote it.
 
     InputError says what is another kind, what smelt cannot compute, and which weights are missing, too many or of
@@ -51,9 +54,18 @@ def load(folder: Path) -> Decoder:
         shape = family.from_config(config)
     except (ValidationError, ValueError, KeyError) as error:
         raise InputError(where=str(folder / CONFIG), what=_complaint(error)) from error
-    model = Decoder(shape, torch.Generator())
+    model = build_model(shape, torch.Generator())
     _fill(model, _read(folder), family, folder)
     return model
+
+
+def load_decoder(folder: Path) -> Decoder:
+    """Likewise, where only a model that goes from left to right will do."""
+    model = load(folder)
+    if isinstance(model, Decoder):
+        return model
+    what = f"holds an {model.config.kind}, which does not say what comes next"
+    raise InputError(where=str(folder), what=what, expected="a decoder")
 
 
 def to_config(config: ModelConfig) -> dict[str, JsonValue]:
@@ -69,12 +81,9 @@ def to_config(config: ModelConfig) -> dict[str, JsonValue]:
     }
 
 
-def to_weights(model: Decoder) -> dict[str, Tensor]:
+def to_weights(model: Model) -> dict[str, Tensor]:
     """The weights under transformers' names; a tied head is left out, being the embedding."""
-    weights = cast("Weights", model.state_dict())
-    if model.config.tied:
-        weights = {name: weight for name, weight in weights.items() if name != HEAD}
-    return family_of(model.config).export(weights, model.config)
+    return family_of(model.config).export(_weights(model), model.config)
 
 
 def family_of(config: ModelConfig) -> Family:
@@ -95,19 +104,28 @@ def _read(folder: Path) -> Weights:
     return weights
 
 
-def _fill(model: Decoder, weights: Weights, family: Family, folder: Path) -> None:
+def _fill(model: Model, weights: Weights, family: Family, folder: Path) -> None:
     """Puts the weights into the model, in its own precision."""
+    used = {name: weight for name, weight in weights.items() if not re.fullmatch(family.ignored, name)}
+    if model.config.tied:
+        used.pop(HEAD, None)  # a copy of the embedding, which some folders hold
     try:
-        ours = family.take(weights, model.config)
+        ours = family.take(used, model.config)
     except KeyError as error:
         raise InputError(where=str(folder), what=f"lacks the weight {error.args[0]}") from error
-    if model.config.tied:
-        ours[HEAD] = ours["embed_tokens.weight"]
-    wrong = list(_wrong(cast("Weights", model.state_dict()), ours))
+    wanted = _weights(model)
+    wrong = list(_wrong(wanted, ours))
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         raise InputError(where=str(folder), what="; ".join(wrong[:3]) + more)
-    model.load_state_dict(ours)
+    with torch.no_grad():
+        for name, weight in wanted.items():
+            weight.copy_(ours[name])
+
+
+def _weights(model: Model) -> Weights:
+    """By name, one that is used twice once."""
+    return {name: weight.detach() for name, weight in model.named_parameters()}
 
 
 def _wrong(wanted: Weights, found: Weights) -> Iterator[str]:

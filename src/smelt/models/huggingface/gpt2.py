@@ -44,8 +44,9 @@ class GPT2(Family):
     def is_of(self, config: ModelConfig) -> bool:
         """With as many heads of keys as of queries, as wide together as the stream."""
         kinds = (config.norm, config.positions, config.feed_forward, config.bias, config.qk_norm)
+        is_more = config.unlike_llama > {"norm", "positions", "feed_forward", "bias"}
         is_square = config.n_heads == config.n_kv_heads and config.d_query == config.d_model
-        return kinds == ("layer", "learned", "gelu-tanh", True, False) and is_square
+        return kinds == ("layer", "learned", "gelu-tanh", True, False) and is_square and not is_more
 
     def to_config(self, config: ModelConfig) -> Config:
         """In GPT-2's own short names."""

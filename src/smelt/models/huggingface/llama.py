@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
-from smelt.models.config import ModelConfig, RopeScaling
+from smelt.models.architecture import RopeScaling
+from smelt.models.config import ModelConfig
 from smelt.models.huggingface.family import HEAD, Config, Family, Weights, refuse, values
 
 PREFIX = "model."
@@ -39,7 +40,7 @@ class Llama(Family):
 
     def is_of(self, config: ModelConfig) -> bool:
         """Without a norm on queries and keys."""
-        return is_plain(config) and config.experts is None and config.qk_norm == self.qk_norm
+        return config.unlike_llama <= {"rope_scaling"} and config.qk_norm == self.qk_norm
 
     def to_config(self, config: ModelConfig) -> Config:
         """With the rotary positions where transformers 5 keeps them."""
@@ -65,12 +66,6 @@ class Qwen3(Llama):
 
     model_type, architecture = "qwen3", "Qwen3ForCausalLM"
     qk_norm = True
-
-
-def is_plain(config: ModelConfig) -> bool:
-    """RMSNorm, rotary positions, SwiGLU, no biases, a norm of queries and keys by the head if at all."""
-    kinds = (config.norm, config.positions, config.feed_forward, config.bias, config.qk_norm_over)
-    return kinds == ("rms", "rotary", "swiglu", False, "head")
 
 
 def shape(config: Config) -> dict[str, object]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TypeGuard, cast
 
 import torch
 
+from smelt.models.architecture import Experts
 from smelt.models.config import ModelConfig
 from smelt.models.huggingface.family import Config, Family, Weights, refuse, values
-from smelt.models.huggingface.llama import FIELDS, PREFIX, is_plain, shape, to_rope
+from smelt.models.huggingface.llama import FIELDS, PREFIX, shape, to_rope
 
 
 class Mixtral(Family):
@@ -22,14 +23,8 @@ class Mixtral(Family):
 
     def is_of(self, config: ModelConfig) -> bool:
         """Without shared experts."""
-        experts = config.experts
-        return (
-            experts is not None
-            and is_plain(config)
-            and not config.qk_norm
-            and experts.normalised
-            and not experts.shared
-        )
+        is_kind = config.unlike_llama <= {"experts", "rope_scaling"} and not config.qk_norm
+        return is_kind and is_plain(config.experts) and config.experts.normalised
 
     def to_config(self, config: ModelConfig) -> Config:
         """Llama's with the experts'."""
@@ -93,9 +88,9 @@ class Olmoe(Mixtral):
 
     def is_of(self, config: ModelConfig) -> bool:
         """As wide as the stream in all its query heads: transformers counts the norm so."""
-        kinds = (config.norm, config.positions, config.feed_forward, config.bias, config.qk_norm, config.qk_norm_over)
-        is_kind = kinds == ("rms", "rotary", "swiglu", False, True, "all") and config.d_query == config.d_model
-        return is_kind and config.experts is not None and not config.experts.shared
+        is_kind = config.unlike_llama <= {"experts", "qk_norm_over", "rope_scaling"} and config.qk_norm
+        is_square = config.qk_norm_over == "all" and config.d_query == config.d_model
+        return is_kind and is_square and is_plain(config.experts)
 
     def _own(self, config: ModelConfig) -> Config:
         assert config.experts is not None
@@ -104,3 +99,8 @@ class Olmoe(Mixtral):
     def _shape(self, config: Config, experts: Config) -> dict[str, object]:
         normalised = {"normalised": config.get("norm_topk_prob", False)}
         return {**shape(config), "qk_norm": True, "qk_norm_over": "all", "experts": {**experts, **normalised}}
+
+
+def is_plain(experts: Experts | None) -> TypeGuard[Experts]:
+    """In every layer, none of them shared, each with room for all that come."""
+    return experts is not None and not experts.shared and experts.capacity is None and experts.every == 1
