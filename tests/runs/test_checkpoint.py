@@ -19,7 +19,8 @@ from smelt.core.store import Store
 from smelt.errors import InputError
 from smelt.models.sizes import Family
 from smelt.models.stack import Decoder
-from smelt.runs.checkpoint import STATE, Checkpoint, Point
+from smelt.runs.batch import Batch
+from smelt.runs.checkpoint import Checkpoint, Point
 from smelt.runs.hparams import Hparams, learning_rates
 from smelt.runs.loop import train
 from smelt.runs.steps import Train
@@ -39,10 +40,10 @@ class Killed(Exception):
     """As if the process had ended."""
 
 
-def windows(sampler: Sampler, step: int, *, killed_at: int | None = None) -> np.ndarray:
+def windows(sampler: Sampler, step: int, *, killed_at: int | None = None) -> Batch:
     if step == killed_at:
         raise Killed
-    return STREAM[sampler.starts(step)[:, None] + np.arange(17)]
+    return Batch.causal(STREAM[sampler.starts(step)[:, None] + np.arange(17)])
 
 
 def trained(
@@ -51,7 +52,7 @@ def trained(
     torch.set_num_threads(1)
     config = Family.model_validate({"context": 16, **KINDS[kind]}).shape(vocab=64, d_model=16)
     model = Decoder(config, torch.Generator().manual_seed(0))
-    batches: Callable[[int], np.ndarray] = partial(
+    batches: Callable[[int], Batch] = partial(
         windows, Sampler(n_tokens=len(STREAM), context=16, batch=4, seed=0), killed_at=killed_at
     )
     rates = learning_rates(Hparams(), d_model=16, batch_tokens=64)
@@ -74,14 +75,15 @@ def test_a_run_killed_at_ten_random_steps_ends_with_the_same_bits(kind: str, tmp
 def test_a_damaged_state_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Killed):
         trained("Llama", tmp_path, killed_at=9)
-    whole = (tmp_path / STATE).read_bytes()
-    (tmp_path / STATE).write_bytes(whole[:-4] + bytes(4))
+    last, _ = Checkpoint(tmp_path).paths
+    whole = last.read_bytes()
+    last.write_bytes(whole[:-4] + bytes(4))
     with pytest.raises(InputError, match="hash"):
         trained("Llama", tmp_path)
-    (tmp_path / STATE).write_bytes(whole[: len(whole) // 2])
+    last.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match="cannot be read"):
         trained("Llama", tmp_path)
-    (tmp_path / STATE).write_bytes(whole)
+    last.write_bytes(whole)
     with pytest.raises(InputError, match="another shape"):
         trained("GPT-2", tmp_path)
 
@@ -95,9 +97,9 @@ from smelt.runs import checkpoint
 from test_checkpoint import some_train
 
 save, at = checkpoint.Checkpoint.save, int(sys.argv[2])
-def save_and_die(self, model, optimisers, progress):
+def save_and_die(self, trainee, progress):
     self._every = 0
-    save(self, model, optimisers, progress)
+    save(self, trainee, progress)
     if progress.step == at:
         os.kill(os.getpid(), signal.SIGKILL)
 checkpoint.Checkpoint.save = save_and_die
@@ -119,11 +121,11 @@ def test_a_step_ended_by_sigkill_is_made_again_from_where_it_was(tmp_path: Path,
         env=_environment(),
     )
     assert done.returncode == -signal.SIGKILL
-    assert list(killed.root.rglob(STATE))
+    assert list(killed.root.rglob("state-*"))
     again, plain = killed.make(some_train()), Store(tmp_path / "plain", runner=runner).make(some_train())
     for name in ("model.safetensors", "curve.parquet", "run.json"):
         assert (again.folder / name).read_bytes() == (plain.folder / name).read_bytes()
-    assert not list(killed.root.rglob(STATE))
+    assert not list(killed.root.rglob("state-*"))
 
 
 def _environment() -> dict[str, str]:

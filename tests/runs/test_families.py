@@ -11,9 +11,10 @@ import torch
 
 from smelt.models.sizes import Family
 from smelt.models.stack import Decoder
+from smelt.runs.batch import Batch
 from smelt.runs.hparams import Hparams, learning_rates
 from smelt.runs.loop import train
-from smelt.runs.objective import router_loss
+from smelt.runs.loss import router_loss
 from smelt.tokens.sampler import Sampler
 from token_files import chain
 
@@ -38,8 +39,8 @@ def trained(kind: str, steps: int) -> tuple[Decoder, float]:
     model = Decoder(config, torch.Generator().manual_seed(0))
     sampler = Sampler(n_tokens=len(STREAM), context=64, batch=8, seed=0)
 
-    def windows(step: int) -> np.ndarray:
-        return STREAM[sampler.starts(step)[:, None] + np.arange(65)]
+    def windows(step: int) -> Batch:
+        return Batch.causal(STREAM[sampler.starts(step)[:, None] + np.arange(65)])
 
     rates = learning_rates(Hparams(), d_model=48, batch_tokens=512)
     points = list(train(model, batches=partial(windows), steps=steps, rates=rates, points=10))

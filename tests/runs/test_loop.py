@@ -12,6 +12,7 @@ import torch
 from smelt.models.flops import n_params
 from smelt.models.sizes import Family
 from smelt.models.stack import Decoder
+from smelt.runs.batch import Batch
 from smelt.runs.hparams import Hparams, LearningRates, learning_rates
 from smelt.runs.loop import Point, accumulate_gradient, train
 from smelt.tokens.sampler import Sampler
@@ -27,8 +28,8 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def windows(sampler: Sampler, step: int) -> np.ndarray:
-    return STREAM[sampler.starts(step)[:, None] + np.arange(sampler.context + 1)]
+def windows(sampler: Sampler, step: int) -> Batch:
+    return Batch.causal(STREAM[sampler.starts(step)[:, None] + np.arange(sampler.context + 1)])
 
 
 def run(
@@ -73,12 +74,12 @@ def test_a_curve_has_its_points_and_ends_at_the_last_step() -> None:
 
 
 def test_the_gradient_does_not_depend_on_how_a_batch_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    ids = torch.from_numpy(windows(Sampler(n_tokens=len(STREAM), context=64, batch=7, seed=0), 0))
+    batch = windows(Sampler(n_tokens=len(STREAM), context=64, batch=7, seed=0), 0)
     found: list[torch.Tensor] = []
     for tokens in (10_000, 128):  # in one piece; in pieces of two windows, the last of one
         monkeypatch.setattr("smelt.runs.loop.MICRO_BATCH_TOKENS", tokens)
         model = Decoder(CONFIG, torch.Generator().manual_seed(0))
-        assert accumulate_gradient(model, ids) == pytest.approx(math.log(256), rel=1e-6)
+        assert accumulate_gradient(model, batch) == pytest.approx(math.log(256), rel=1e-6)
         assert model.lm_head.weight.grad is not None
         found.append(model.lm_head.weight.grad)
     torch.testing.assert_close(found[0], found[1])

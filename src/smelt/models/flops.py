@@ -60,7 +60,7 @@ def n_weights(config: ModelConfig) -> int:
 
     An untied embedding is looked up, and not among them, nor are the experts that a token does not take.
     """
-    return sum(n * _active_weights(config, layers) for n, layers in _built(config)) + _outside_weights(config)
+    return sum(n * _active_weights(config, layers) for n, layers in _built(config)) + sum(_outside_weights(config))
 
 
 def flops_per_token(config: ModelConfig, context: int | None = None) -> int:
@@ -71,11 +71,25 @@ def flops_per_token(config: ModelConfig, context: int | None = None) -> int:
 def forward_flops_per_token(config: ModelConfig, context: int | None = None) -> int:
     """FLOPs a token of the forward pass alone: evaluation, or reading a prompt."""
     length = config.context if context is None else context
-    every = sum(
-        layers.n * (2 * _active_weights(config, layers) + _score_flops(config, length, layers))
-        for layers in _layers(config)
-    )
-    return every + 2 * _outside_weights(config)
+    return forward_flops(config, length, length) // length
+
+
+def forward_flops(config: ModelConfig, length: int, source: int = 0, *, scored: int | None = None) -> int:
+    """FLOPs of the forward pass of one text, or of a target of some length with its source.
+
+    `scored` is for how many of its tokens there are scores: all by default, of an encoder those that were hidden.
+    """
+    entry, head = _outside_weights(config)
+    n_read = source if config.kind == "encoder-decoder" else 0
+    found = 2 * (length if scored is None else scored) * head + 2 * (length + n_read) * entry
+    for layers in _layers(config):
+        is_encoder = config.kind == "encoder-decoder" and not layers.reads_source
+        n = source if is_encoder else length
+        found += layers.n * n * (2 * _own_weights(config, layers) + _score_flops(config, n))
+        if layers.reads_source:  # keys and values of the source once for each of its tokens
+            crossed = 2 * config.d_model * (config.d_query * length + config.d_kv * source)
+            found += layers.n * (2 * crossed + 2 * 2 * length * source * config.d_query)
+    return found
 
 
 def flops_6nd(config: ModelConfig, n_tokens: float) -> float:
@@ -124,11 +138,19 @@ def _layer_params(config: ModelConfig, layers: _Layers) -> int:
 
 def _active_weights(config: ModelConfig, layers: _Layers) -> int:
     """Weights of one layer's matrices that a token passes through."""
-    attention = 2 * config.d_model * (config.d_query + config.d_kv)  # query and output, key and value
+    return _own_weights(config, layers) + (_attention_weights(config) if layers.reads_source else 0)
+
+
+def _own_weights(config: ModelConfig, layers: _Layers) -> int:
+    """Those aside that read a source."""
     branches, router = 1, 0
     if config.experts is not None and layers.has_experts:
         branches, router = config.experts.top_k + config.experts.shared, config.experts.n * config.d_model
-    return attention * (2 if layers.reads_source else 1) + router + branches * _branch_weights(config)
+    return _attention_weights(config) + router + branches * _branch_weights(config)
+
+
+def _attention_weights(config: ModelConfig) -> int:
+    return 2 * config.d_model * (config.d_query + config.d_kv)  # query and output, key and value
 
 
 def _idle_weights(config: ModelConfig, layers: _Layers) -> int:
@@ -143,18 +165,17 @@ def _branch_weights(config: ModelConfig) -> int:
     return (3 if config.is_gated else 2) * config.d_model * config.d_ff
 
 
-def _outside_weights(config: ModelConfig) -> int:
-    """Between the embeddings and the layers, and behind these: the head, and what leads to it."""
+def _outside_weights(config: ModelConfig) -> tuple[int, int]:
+    """What leads from the embeddings to the layers; what is behind these, the head and what leads to it."""
     entry = config.d_embed * config.d_model * (config.d_embedding is not None)
     transform = config.d_model * config.d_embed * (config.head == "transform")
-    return entry + transform + config.vocab * config.d_embed
+    return entry, transform + config.vocab * config.d_embed
 
 
-def _score_flops(config: ModelConfig, length: int, layers: _Layers) -> int:
-    """Of a token's attention scores and their use."""
+def _score_flops(config: ModelConfig, length: int) -> int:
+    """Of a token's attention scores and their use, to its own stream."""
     products = 3 if config.positions == "transformer-xl" else 2
-    own = products * 2 * _keys(config, length) * config.d_query
-    return own + (2 * 2 * length * config.d_query if layers.reads_source else 0)
+    return products * 2 * _keys(config, length) * config.d_query
 
 
 def _keys(config: ModelConfig, length: int) -> int:

@@ -143,9 +143,12 @@ class Encoder(Stack):
         self.lm_head = build_head(config, self.embed_tokens)
         initialise(self, generator)
 
-    def forward(self, tokens: Tensor, mask: Mask | None = None, types: Tensor | None = None) -> Tensor:
-        """(B, T) int64 -> (B, T, vocab)."""
-        return self.lm_head(self.transform(self.states(tokens, mask, types=types)))
+    def forward(
+        self, tokens: Tensor, mask: Mask | None = None, types: Tensor | None = None, *, at: Tensor | None = None
+    ) -> Tensor:
+        """(B, T) int64 -> (B, T, vocab); with `at` (B, T), the scores at its true positions alone, (n, vocab)."""
+        states = self.states(tokens, mask, types=types)
+        return self.lm_head(self.transform(states if at is None else states[at]))
 
 
 class EncoderDecoder(nn.Module):

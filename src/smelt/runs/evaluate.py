@@ -9,8 +9,9 @@ import numpy.typing as npt
 import torch
 
 from smelt.errors import EmptyResult
-from smelt.models.stack import Decoder
-from smelt.runs.objective import causal_lm_loss
+from smelt.models.stack import Decoder, Model
+from smelt.runs.batch import Batch
+from smelt.runs.loss import batch_loss
 
 Int64s = npt.NDArray[np.int64]
 
@@ -31,14 +32,19 @@ def evaluation_starts(n_tokens: int, *, context: int, at_most: int) -> Int64s:
     return chosen.round().astype(np.int64) * context
 
 
-@torch.no_grad()
 def held_out_loss(model: Decoder, windows: Int64s) -> float:
     """Mean nats per token over `windows` (n, context + 1)."""
-    rows = max(1, BATCH_TOKENS // (windows.shape[1] - 1))
-    total = 0.0
-    for ids in torch.from_numpy(windows).split(rows):
-        total += float(causal_lm_loss(model(ids[:, :-1]), ids[:, 1:])) * len(ids)
-    return total / len(windows)
+    return mean_loss(model, Batch.causal(windows))
+
+
+@torch.no_grad()
+def mean_loss(model: Model, batch: Batch) -> float:
+    """Mean nats per token asked for, nothing dropped."""
+    was_training = model.training
+    model.eval()
+    total = sum(float(batch_loss(model, part)) * part.n_targets for part in batch.split(BATCH_TOKENS))
+    model.train(was_training)
+    return total / batch.n_targets
 
 
 def bits_per_byte(loss_nats: float, *, bytes_per_token: float) -> float:

@@ -13,7 +13,7 @@ doubling a learning rate costs up to .03 bits a byte for the matrices and .015 e
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
@@ -49,12 +49,31 @@ class Hparams(BaseModel):
     clip: float | None = Field(default=None, gt=0)
     """Norm over all parameters that a step's gradient is cut to; none is never cut."""
 
+    optimiser: Literal["muon", "adamw", "adafactor"] = "muon"
+    """Of the matrices: Muon; AdamW, at `matrix_lr` as it stands; or Adafactor (Shazeer and Stern 2018), whose state is
+    of a row and a column, and of everything then."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    """Share of a matrix that a step takes away, times its learning rate (Loshchilov and Hutter 2019)."""
+    average: float | None = Field(default=None, gt=0, lt=1)
+    """Decay of a moving average of the weights that is kept in their place; none keeps the last."""
+    smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the probability wanted that is spread over all tokens (Szegedy et al. 2016; .1 in translation)."""
+    spike: float | None = Field(default=None, gt=1)
+    """A step is left out whose gradient is so many times as long as the median of the last 64; none leaves out those
+    alone that are no numbers."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """What matrix products are computed in; weights and optimisers are fp32 either way."""
+
     @model_serializer(mode="wrap")
     def _without_later(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """As constants were written before there were other schedules: their runs keep their names in the store."""
+        """As constants were written before there were others: their runs keep their names in the store."""
+        plain = {name: field.get_default() for name, field in Hparams.model_fields.items() if name not in FIRST}
         values: dict[str, Any] = handler(self)
-        later = {"schedule": Schedule().model_dump(), "clip": None}
-        return {name: value for name, value in values.items() if name not in later or value != later[name]}
+        return {name: value for name, value in values.items() if name in FIRST or getattr(self, name) != plain[name]}
+
+
+FIRST = {"matrix_lr", "embedding_lr", "head_lr", "norm_lr", "batch_tokens"}
+"""Fields that the first runs had."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,49 +1,72 @@
-"""What training minimises: the mean negative log-likelihood of the next token, in nats; of experts, balance too."""
+"""What a model is asked while it learns, of windows of text.
+
+    causal   the next token, from all before it                      decoders
+    prefix   likewise, but a first part is read whole                decoders (Liu et al. 2018; Raffel et al. 2020)
+    masked   the tokens that were hidden, from all around them       encoders (Devlin et al. 2019)
+    spans    the stretches that were cut out, one after another      encoder-decoders (Raffel et al. 2020)
+
+What is hidden, cut or read whole is drawn for each step from the run's seed and the step alone. Tokens that no text
+holds (a mask, a start, one for each stretch) have ids behind those of the tokenizer. No torch here.
+"""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Literal
 
-import torch
-from torch import Tensor
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
-from smelt.models.stack import Decoder
+from smelt.models.architecture import Kind
+from smelt.runs.corrupt import Asked, ask_causal, ask_masked, ask_prefix, ask_spans, n_spans
 
+Int64s = npt.NDArray[np.int64]
 
-def causal_lm_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Nats per token: the mean of `-log p(target)`; logits (B, T, vocab), targets (B, T)."""
-    return cast("Tensor", _CrossEntropy.apply(logits.float().flatten(0, 1), targets.flatten()))
-
-
-def router_loss(model: Decoder) -> Tensor | float:
-    """The losses that keep experts in use and their router's logits small, of the last pass: weighed, over layers.
-
-    0 of a dense model. Nothing that is compared or evaluated counts them.
-    """
-    routed = [mixture.routed for mixture in model.mixtures if mixture.routed is not None]
-    experts = model.config.experts
-    if experts is None or not routed:
-        return 0.0
-    losses = [experts.balance * one.balance_loss() + experts.z * one.z_loss() for one in routed]
-    return torch.stack(losses).mean()
+KINDS: dict[str, Kind] = {"causal": "decoder", "prefix": "decoder", "masked": "encoder", "spans": "encoder-decoder"}
+"""The models that can answer."""
 
 
-class _CrossEntropy(torch.autograd.Function):
-    """Cross-entropy whose backward pass writes the gradient, softmax minus one-hot, over what forward kept.
+class Objective(BaseModel):
+    """Its kind, and what it hides."""
 
-    torch's own makes the gradient in three passes over (tokens, vocab) and takes a third of a small model's step on a
-    CPU; this is 1.6 times as fast (vocab 1024, measured 2026-11).
-    """
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    @staticmethod
-    def forward(ctx: Any, logits: Tensor, targets: Tensor) -> Tensor:  # (n, vocab), (n,) -> ()
-        log_p = torch.log_softmax(logits, dim=-1)
-        ctx.save_for_backward(log_p, targets)
-        return -log_p.gather(1, targets[:, None]).mean()
+    kind: Literal["causal", "prefix", "masked", "spans"] = "causal"
+    hidden: float = Field(default=0.15, gt=0, lt=1)
+    """masked, spans: share of the tokens (Devlin et al. 2019; Raffel et al. 2020, table 6)."""
+    span: float = Field(default=3.0, ge=1)
+    """spans: tokens of a stretch, on average (Raffel et al. 2020, table 7)."""
+    segments: int = Field(default=1, ge=1)
+    """causal: contexts that a row is long, read one after another by a model with a memory (Transformer-XL)."""
+    within_documents: bool = False
+    """causal: a token sees those of its own document alone, and not what happens to stand before it in the stream."""
 
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        log_p, targets = cast("tuple[Tensor, Tensor]", ctx.saved_tensors)
-        gradient = log_p.exp_()
-        gradient[torch.arange(len(targets), device=targets.device), targets] -= 1
-        return gradient.mul_(gradients[0] / len(targets)), None
+    @model_serializer(mode="wrap")
+    def _what_it_uses(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Only what its kind has: another kind's settings make no other run."""
+        used = {
+            "causal": {"segments", "within_documents"}, "prefix": set[str](), "masked": {"hidden"},
+            "spans": {"hidden", "span"},
+        }[self.kind]  # fmt: skip
+        return {name: value for name, value in handler(self).items() if name == "kind" or name in used}
+
+    def extra_ids(self, context: int) -> int:
+        """Token ids that it needs beside the tokenizer's."""
+        if self.kind == "spans":
+            return 2 + n_spans(context, hidden=self.hidden, span=self.span)
+        return 1 if self.kind == "masked" else 0
+
+    def row(self, context: int) -> int:
+        """Ids of the stream that a row takes: those that are read, and of causal ones the last that is predicted."""
+        return context * self.segments + 1 if self.kind in ("causal", "prefix") else context
+
+    def ask(self, ids: Int64s, *, vocab: int, end: int, seed: tuple[int, int]) -> Asked:
+        """What is given and asked of rows (B, row) of text; `vocab` is the tokenizer's, `seed` the run's and step."""
+        rng = np.random.default_rng(seed)
+        if self.kind == "masked":
+            return ask_masked(ids, rng, hidden=self.hidden, vocab=vocab)
+        if self.kind == "spans":
+            return ask_spans(ids, rng, hidden=self.hidden, span=self.span, vocab=vocab)
+        if self.kind == "prefix":
+            return ask_prefix(ids, rng)
+        return ask_causal(ids, end=end if self.within_documents else None)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from smelt.models.stack import Decoder
-from smelt.runs.hparams import LearningRates
+from smelt.models.initialise import LOOKED_UP
+from smelt.models.stack import Model
+from smelt.runs.hparams import Hparams, LearningRates
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Coefficients of x -> ax + bx^3 + cx^5 (Jordan et al. 2024): steepest at zero while five rounds end in [.7, 1.2]."""
@@ -58,9 +59,9 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: Callable[[], float] | None = None) -> Any:
         for group in self.param_groups:
             for matrices in _by_shape(group["params"]):
-                self._step_stack(matrices, group["lr"])
+                self._step_stack(matrices, group["lr"], group.get("weight_decay", 0.0))
 
-    def _step_stack(self, matrices: list[nn.Parameter], lr: float) -> None:
+    def _step_stack(self, matrices: list[nn.Parameter], lr: float, weight_decay: float) -> None:
         gradient = torch.stack([_gradient(matrix) for matrix in matrices])  # of experts: one more axis before the last
         state = self.state[matrices[0]]
         if "momentum" not in state:
@@ -71,6 +72,8 @@ class Muon(torch.optim.Optimizer):
         rows, columns = gradient.shape[-2:]
         scale = max(1.0, rows / columns) ** 0.5
         for matrix, direction in zip(matrices, update, strict=True):
+            if weight_decay:
+                matrix.mul_(1 - lr * weight_decay)
             matrix.add_(direction, alpha=-lr * scale)
 
 
@@ -86,16 +89,41 @@ def _gradient(parameter: nn.Parameter) -> Tensor:
     return parameter.grad
 
 
-def build_optimisers(model: Decoder, rates: LearningRates) -> list[torch.optim.Optimizer]:
-    """Muon for the layers' matrices, AdamW for embeddings, head, norms and biases; each group notes its `peak_lr`."""
-    matrices = [p for p in model.layers.parameters() if p.ndim > 1]
-    norms = [p for p in model.parameters() if p.ndim == 1]
-    embeddings = [e.weight for e in (model.embed_tokens, model.embed_positions) if e is not None]
-    groups = [_group(embeddings, rates.embedding), _group(norms, rates.norm)]
-    if not model.config.tied:
-        groups.append(_group([model.lm_head.weight], rates.head))
-    adamw = torch.optim.AdamW(groups, betas=ADAM_BETAS, eps=ADAM_EPS, weight_decay=0.0, fused=True)
-    return [Muon([_group(matrices, rates.matrix)]), adamw]
+def build_optimisers(model: Model, rates: LearningRates, hparams: Hparams | None = None) -> list[torch.optim.Optimizer]:
+    """What `hparams` says for the matrices, AdamW for embeddings, head, norms and biases; each group has its `peak_lr`.
+
+    Parameters that ask for no gradient are in none.
+    """
+    hparams, groups = hparams or Hparams(), _groups(model, rates)
+    decayed = [{**group, "weight_decay": hparams.weight_decay} for group in groups["matrix"]]
+    others = [*groups["embedding"], *groups["norm"], *groups["head"]]
+    if hparams.optimiser == "adafactor":
+        return [torch.optim.Adafactor([*decayed, *others], weight_decay=0.0)]
+    if hparams.optimiser == "adamw":
+        return [_adamw([*decayed, *others])]
+    return [Muon(decayed), _adamw(others)]
+
+
+def kind_of(name: str, parameter: Tensor) -> Literal["embedding", "head", "norm", "matrix"]:
+    """Which learning rate a parameter of that name has; a vector, gain or bias, that of the norms."""
+    if any(part in LOOKED_UP for part in name.split(".")):
+        return "embedding"
+    if parameter.ndim == 1:
+        return "norm"
+    return "head" if name.startswith("lm_head") else "matrix"
+
+
+def _groups(model: Model, rates: LearningRates) -> dict[str, list[dict[str, Any]]]:
+    """Parameters by kind, in the model's order."""
+    found: dict[str, list[Tensor]] = {"matrix": [], "embedding": [], "norm": [], "head": []}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            found[kind_of(name, parameter)].append(parameter)
+    return {kind: [_group(of_kind, getattr(rates, kind))] if of_kind else [] for kind, of_kind in found.items()}
+
+
+def _adamw(groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(groups, betas=ADAM_BETAS, eps=ADAM_EPS, weight_decay=0.0, fused=True)
 
 
 def _group(parameters: Sequence[Tensor], lr: float) -> dict[str, Any]:

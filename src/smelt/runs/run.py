@@ -77,9 +77,11 @@ class RunRecord(BaseModel):
     """Peak learning rate of the matrices (Muon's); the others follow from `hparams`."""
     seed: int
     loss_nats: float
-    """Held-out loss, nats per token."""
-    bpb: float
-    """Held-out loss, bits per byte."""
+    """Held-out loss, nats per token asked for."""
+    bpb: float | None
+    """Held-out loss, bits per byte; none where not every token was asked for."""
+    skipped: int = 0
+    """Steps whose gradient was thrown away."""
 
 
 class Run(Artifact):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 import polars as pl
 from annotated_types import Ge, Gt, MinLen
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from smelt.core.artifact import Artifact, Counts
 from smelt.core.events import Events
@@ -21,7 +21,8 @@ from smelt.models.flops import flops_per_token
 from smelt.models.sizes import Family
 from smelt.runs.hparams import Hparams
 from smelt.runs.ladder import Rung, Spread, expected_seconds, rungs
-from smelt.runs.run import CURVE, CURVE_COLUMNS, CURVES, RECORD, RUNS, TABLE, Run, RunTable, table_row
+from smelt.runs.objective import Objective
+from smelt.runs.run import CURVE, CURVE_COLUMNS, CURVES, RECORD, RUNS, TABLE, Run, RunRecord, RunTable, table_row
 from smelt.tokens.tokens import Tokens
 from smelt.units import Count, format_count
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from smelt.runs.loop import Point
 
 EVENTS_A_RUN = 10
+LOWER = "lower the learning rates: hparams.matrix_lr, embedding_lr and head_lr, each halved, is a start"
 DEFAULT_VOCAB = 4096
 """Where an estimate is asked before anything is known of the tokenizer."""
 
@@ -51,6 +53,8 @@ class Train(Step[Run]):
     """What else decides the shape."""
     hparams: Hparams = Hparams()
     """Constants of the learning-rate and batch rules."""
+    objective: Objective = Objective()
+    """What it is asked; the family's kind must be one that can answer."""
     seed: Annotated[int, Ge(0)] = 0
     """Of the weights and of the order of the text."""
     held_out_tokens: Annotated[int, Ge(1)] = 2**16
@@ -61,8 +65,15 @@ class Train(Step[Run]):
         """Such as `d24-l2-251k-s0`."""
         return f"d{self.d_model}-l{self.n_layers}-{format_count(self.n_tokens)}-s{self.seed}"
 
+    @model_serializer(mode="wrap")
+    def _without_objective(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As runs were written before there was another: they keep their names in the store."""
+        values: dict[str, Any] = handler(self)
+        return {name: value for name, value in values.items() if name != "objective" or self.objective != Objective()}
+
     def config(self, vocab: int) -> ModelConfig:
-        """The model's shape with a tokenizer's vocabulary."""
+        """The model's shape with a tokenizer's vocabulary, and what the objective adds to it."""
+        vocab += self.objective.extra_ids(self.family.context)
         return self.family.shape(vocab=vocab, d_model=self.d_model, n_layers=self.n_layers)
 
     def make(self, work: Work) -> Counts:
@@ -70,6 +81,7 @@ class Train(Step[Run]):
         # torch takes seconds to import, which a listing of the store should not pay.
         from smelt.models.huggingface import save
         from smelt.runs.checkpoint import Checkpoint
+        from smelt.runs.guard import LostLoss
         from smelt.runs.train import Assignment, train_run
 
         tokens = work.open(self.tokens)
@@ -78,13 +90,22 @@ class Train(Step[Run]):
             config=config,
             n_tokens=self.n_tokens,
             hparams=self.hparams,
+            objective=self.objective,
             seed=self.seed,
             held_out_tokens=self.held_out_tokens,
         )
         watch = _watch(work.events, self.default_name, n_tokens=self.n_tokens)
-        result = train_run(assignment, tokens, watch, Checkpoint(work.scratch))
+        try:
+            result = train_run(assignment, tokens, watch, Checkpoint(work.scratch, setting=assignment.setting))
+        except LostLoss as error:
+            raise InputError(
+                where=f"run {self.default_name}", what=str(error), expected="a finite loss", do=LOWER
+            ) from error
+        if result.record.skipped:
+            what = f"run {self.default_name}: {result.record.skipped} of {result.record.steps} steps were left out"
+            work.events.emit("warning", message=f"{what}, their gradients being no numbers or far too long")
         save(result.model, work.folder)
-        _write_frame(work, CURVE, _curve_frame(result.curve, flops_per_token(config)))
+        _write_frame(work, CURVE, _curve_frame(result.curve, result.record))
         write_json(work.folder / RECORD, result.record.model_dump(mode="json"))
         fields = {"n_params", "n_tokens", "flops", "loss_nats", "bpb"}
         return cast("Counts", result.record.model_dump(mode="json", include=fields))
@@ -184,19 +205,12 @@ def train_seconds(step: Step[Run], vocab: int) -> float:
 
 
 def _watch(events: Events, name: str, *, n_tokens: float) -> Callable[[Point], None]:
-    """What to do at each point of a run's curve: stop a run whose loss is lost, and tell of it now and then."""
+    """Tells of a run now and then, at points of its curve."""
     started = time.monotonic()
     told = 0.0
 
     def watch(point: Point) -> None:
         nonlocal told
-        if not math.isfinite(point.loss_nats):
-            raise InputError(
-                where=f"run {name}",
-                what=f"the training loss is {point.loss_nats} at step {point.step}",
-                expected="a finite loss",
-                do="lower the learning rates: hparams.matrix_lr, embedding_lr and head_lr, each halved, is a start",
-            )
         if (share := point.n_tokens / n_tokens) - told >= 1 / EVENTS_A_RUN:
             told = share
             speed = point.n_tokens / (time.monotonic() - started)
@@ -205,8 +219,9 @@ def _watch(events: Events, name: str, *, n_tokens: float) -> Callable[[Point], N
     return watch
 
 
-def _curve_frame(curve: list[Point], flops_a_token: int) -> pl.DataFrame:
-    rows = [(point.step, point.n_tokens, float(point.n_tokens * flops_a_token), point.loss_nats) for point in curve]
+def _curve_frame(curve: list[Point], record: RunRecord) -> pl.DataFrame:
+    share = record.flops / record.steps
+    rows = [(point.step, point.n_tokens, point.step * share, point.loss_nats) for point in curve]
     return pl.DataFrame(rows, schema=CURVE_COLUMNS, orient="row")
 
 

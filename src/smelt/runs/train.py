@@ -1,4 +1,4 @@
-"""One run, from token windows to a trained model: the sampler, the loop and the evaluation put together."""
+"""One run, from token windows to a trained model: the sampler, the objective, the loop and the evaluation together."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from functools import lru_cache
 
 import torch
 
+from smelt.errors import InputError
 from smelt.models.config import ModelConfig
-from smelt.models.flops import flops_6nd, flops_per_token, n_params, n_params_non_embedding, n_weights
-from smelt.models.stack import Decoder
+from smelt.models.flops import BACKWARD, flops_6nd, forward_flops, n_params, n_params_non_embedding, n_weights
+from smelt.models.stack import Model, build_model
+from smelt.runs.batch import Batch
 from smelt.runs.checkpoint import Checkpoint, Point
-from smelt.runs.evaluate import bits_per_byte, evaluation_starts, held_out_loss
+from smelt.runs.corrupt import Asked, Int64s
+from smelt.runs.evaluate import bits_per_byte, evaluation_starts, mean_loss
 from smelt.runs.hparams import Hparams, LearningRates, Pace, learning_rates, pace
-from smelt.runs.loop import Int64s, train
+from smelt.runs.loop import train
+from smelt.runs.objective import KINDS, Objective
 from smelt.runs.run import RunRecord
 from smelt.tokens.sampler import Sampler
 from smelt.tokens.tokens import Tokens
@@ -33,17 +37,35 @@ class Assignment:
     n_tokens: float
     """Tokens to train on; rounded to whole steps."""
     hparams: Hparams
+    objective: Objective
     seed: int
-    """Of the weights and of the order of the windows."""
+    """Of the weights, of the order of the windows and of what is hidden in them."""
     held_out_tokens: int
     """Tokens to evaluate on, at most."""
+
+    @property
+    def pace(self) -> Pace:
+        """How the tokens are cut into steps."""
+        return pace(self.hparams, n_tokens=self.n_tokens, context=self.config.context * self.objective.segments)
+
+    @property
+    def setting(self) -> str:
+        """What must not change in mid-run."""
+        return f"{self.pace.batch_tokens:,} tokens a step, one process"
+
+    def __post_init__(self) -> None:
+        if self.config.kind != (wanted := KINDS[self.objective.kind]):
+            what = f"asks an {self.config.kind}" if self.config.kind[0] == "e" else f"asks a {self.config.kind}"
+            raise InputError(
+                where=f"objective {self.objective.kind}", what=what, expected=f"kind = {wanted!r} in the family"
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """What a run gave."""
 
-    model: Decoder
+    model: Model
     record: RunRecord
     curve: list[Point]
 
@@ -59,40 +81,68 @@ def train_run(
     """
     torch.set_num_threads(1)  # the sum of a product depends on how it is cut over threads
     config, hparams, seed = assignment.config, assignment.hparams, assignment.seed
-    stream = tokens.stream("train")
-    steps = pace(hparams, n_tokens=assignment.n_tokens, context=config.context)
+    steps = assignment.pace
     rates = learning_rates(hparams, d_model=config.d_model, batch_tokens=steps.batch_tokens)
-    sampler = Sampler(n_tokens=len(stream), context=config.context, batch=steps.windows * STEPS_DRAWN, seed=seed)
-
-    @lru_cache(maxsize=1)
-    def starts(draw: int) -> Int64s:
-        return sampler.starts(draw).reshape(STEPS_DRAWN, steps.windows)
-
-    def batches(step: int) -> Int64s:
-        draw, place = divmod(step, STEPS_DRAWN)
-        return stream.windows(starts(draw)[place], config.context + 1)
-
-    model = Decoder(config, torch.Generator().manual_seed(seed))
+    model = build_model(config, torch.Generator().manual_seed(seed))
     curve: list[Point] = []
     points = train(
         model,
-        batches=batches,
+        batches=window_batches(assignment, tokens, rows=steps.windows),
         steps=steps.steps,
+        step_tokens=steps.batch_tokens,
         rates=rates,
         points=CURVE_POINTS,
-        schedule=hparams.schedule,
-        clip=hparams.clip,
+        hparams=hparams,
         checkpoint=checkpoint,
+        seed=seed,
     )
     for point in points:
         on_point(point)
         curve.append(point)
-    return Result(model, _record(model, assignment, tokens, steps=steps, rates=rates), curve)
+    record = _record(model, assignment, tokens, steps=steps, rates=rates)
+    return Result(model, record.model_copy(update={"skipped": curve[-1].skipped if curve else 0}), curve)
 
 
-def _record(model: Decoder, assignment: Assignment, tokens: Tokens, *, steps: Pace, rates: LearningRates) -> RunRecord:
-    config = model.config
-    loss = _held_out_loss(model, tokens, at_most=assignment.held_out_tokens)
+def window_batches(assignment: Assignment, tokens: Tokens, *, rows: int) -> Callable[[int], Batch]:
+    """The batch of each step: windows in the sampler's order, made into what the objective asks."""
+    stream, objective, seed = tokens.stream("train"), assignment.objective, assignment.seed
+    row, vocab, end = objective.row(assignment.config.context), tokens.vocab, tokens.end
+    stride = assignment.config.context * objective.segments
+    sampler = Sampler(n_tokens=len(stream), context=stride, batch=rows * STEPS_DRAWN, seed=seed)
+
+    @lru_cache(maxsize=1)
+    def starts(draw: int) -> Int64s:
+        return sampler.starts(draw).reshape(STEPS_DRAWN, rows)
+
+    def batch(step: int) -> Batch:
+        draw, place = divmod(step, STEPS_DRAWN)
+        ids = stream.windows(starts(draw)[place], row)
+        return Batch.of(objective.ask(ids, vocab=vocab, end=end, seed=(seed, step)))
+
+    return batch
+
+
+def flops_a_row(config: ModelConfig, objective: Objective) -> int:
+    """Training FLOPs of one window of text, exact (see `models.flops`): of what is asked of it, too."""
+    context = config.context
+    if objective.kind == "spans":
+        asked = _shape_of_spans(config, objective)
+        assert asked.source is not None
+        return (1 + BACKWARD) * forward_flops(config, asked.tokens.shape[1], asked.source.shape[1])
+    hidden = max(1, round(objective.hidden * context)) if objective.kind == "masked" else None
+    return (1 + BACKWARD) * objective.segments * forward_flops(config, context, scored=hidden)
+
+
+def _shape_of_spans(config: ModelConfig, objective: Objective) -> Asked:
+    """Any row's question: all are of one shape."""
+    row = torch.zeros(1, config.context, dtype=torch.int64).numpy()
+    return objective.ask(row, vocab=config.vocab, end=0, seed=(0, 0))
+
+
+def _record(model: Model, assignment: Assignment, tokens: Tokens, *, steps: Pace, rates: LearningRates) -> RunRecord:
+    config, objective = model.config, assignment.objective
+    loss = mean_loss(model, held_out_batch(assignment, tokens))
+    bytes_per_token = tokens.bytes_per_token("held_out")
     return RunRecord(
         config=config,
         n_params=n_params(config),
@@ -100,18 +150,21 @@ def _record(model: Decoder, assignment: Assignment, tokens: Tokens, *, steps: Pa
         n_weights=n_weights(config),
         n_tokens=steps.n_tokens,
         epochs=steps.n_tokens / len(tokens.stream("train")),
-        flops=float(steps.n_tokens * flops_per_token(config)),
+        flops=float(steps.steps * steps.windows * flops_a_row(config, objective)),
         flops_6nd=flops_6nd(config, steps.n_tokens),
         steps=steps.steps,
         batch_tokens=steps.batch_tokens,
         lr=rates.matrix,
         seed=assignment.seed,
         loss_nats=loss,
-        bpb=bits_per_byte(loss, bytes_per_token=tokens.bytes_per_token("held_out")),
+        bpb=bits_per_byte(loss, bytes_per_token=bytes_per_token) if objective.kind == "causal" else None,
     )
 
 
-def _held_out_loss(model: Decoder, tokens: Tokens, *, at_most: int) -> float:
-    stream, context = tokens.stream("held_out"), model.config.context
-    starts = evaluation_starts(len(stream), context=context, at_most=at_most)
-    return held_out_loss(model, stream.windows(starts, context + 1))
+def held_out_batch(assignment: Assignment, tokens: Tokens) -> Batch:
+    """What is asked of the held-out text, the same of every model of a context."""
+    stream, context, objective = tokens.stream("held_out"), assignment.config.context, assignment.objective
+    length = context * objective.segments
+    starts = evaluation_starts(len(stream), context=length, at_most=assignment.held_out_tokens)
+    ids = stream.windows(starts, objective.row(context))
+    return Batch.of(objective.ask(ids, vocab=tokens.vocab, end=tokens.end, seed=(2**31, 0)))

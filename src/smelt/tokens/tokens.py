@@ -83,6 +83,12 @@ class Tokens(Artifact):
         """The number of token ids."""
         return cast("int", self.manifest.counts["vocab"])
 
+    @cached_property
+    def end(self) -> int:
+        """The id that closes a document: the last of the stream."""
+        stream = self.stream("train")
+        return int(stream.windows(np.array([len(stream) - 1]), 1)[0, 0])
+
     def bytes_per_token(self, split: Split) -> float:
         """UTF-8 bytes of text for each token of a split: turns nats per token into bits per byte."""
         counts = self.manifest.counts

@@ -1,0 +1,93 @@
+"""What training minimises: the mean negative log-likelihood of what is asked for, in nats; of experts, balance too."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from smelt.models.masks import Mask
+from smelt.models.stack import Decoder, Encoder, Model
+from smelt.runs.batch import Batch
+from smelt.runs.corrupt import IGNORED
+
+
+def batch_loss(model: Model, batch: Batch, *, smoothing: float = 0.0) -> Tensor:
+    """Nats per token asked for, the mean over a batch.
+
+    With `smoothing`, that share of the probability wanted is spread over all tokens (Szegedy et al. 2016), and the loss
+    is no longer in nats of the text.
+    """
+    logits, targets = answers(model, batch)
+    return cross_entropy(logits, targets, smoothing=smoothing)
+
+
+def answers(model: Model, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Logits (n, vocab) and targets (n,) of all tokens asked for."""
+    if isinstance(model, Encoder):
+        wanted = batch.targets != IGNORED
+        return model(batch.tokens, Mask(padding=batch.padding), at=wanted), batch.targets[wanted]
+    if isinstance(model, Decoder):
+        logits = _of_decoder(model, batch)
+    else:
+        assert batch.source is not None
+        logits = model(batch.tokens, batch.source, batch.padding)
+    targets = batch.targets.flatten()
+    if batch.prefix is None and batch.padding is None:
+        return logits.flatten(0, 1), targets
+    wanted = targets != IGNORED
+    return logits.flatten(0, 1)[wanted], targets[wanted]
+
+
+def _of_decoder(model: Decoder, batch: Batch) -> Tensor:
+    """Segment by segment where there is a memory, each seeing what was remembered of the one before."""
+    if not model.config.memory:
+        return model(batch.tokens, Mask(documents=batch.documents, prefix=batch.prefix))
+    said: list[Tensor] = []
+    for segment in batch.tokens.split(model.config.context, dim=1):
+        said.append(model(segment, memory=model.remembered if said else None))
+    return torch.cat(said, dim=1)
+
+
+def cross_entropy(logits: Tensor, targets: Tensor, *, smoothing: float = 0.0) -> Tensor:
+    """The mean of `-log p(target)`: logits (n, vocab), targets (n,)."""
+    return cast("Tensor", _CrossEntropy.apply(logits.float(), targets, smoothing))
+
+
+def router_loss(model: Model) -> Tensor | float:
+    """The losses that keep experts in use and their router's logits small, of the last pass: weighed, over layers.
+
+    0 of a dense model. Nothing that is compared or evaluated counts them.
+    """
+    routed = [mixture.routed for mixture in model.mixtures if mixture.routed is not None]
+    experts = model.config.experts
+    if experts is None or not routed:
+        return 0.0
+    losses = [experts.balance * one.balance_loss() + experts.z * one.z_loss() for one in routed]
+    return torch.stack(losses).mean()
+
+
+class _CrossEntropy(torch.autograd.Function):
+    """Cross-entropy whose backward pass writes the gradient, softmax minus one-hot, over what forward kept.
+
+    torch's own makes the gradient in three passes over (tokens, vocab) and takes a third of a small model's step on a
+    CPU; this is 1.6 times as fast (vocab 1024, measured 2026-11).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:  # (n, vocab), (n,) -> ()
+        log_p = torch.log_softmax(logits, dim=-1)
+        ctx.save_for_backward(log_p, targets)
+        ctx.smoothing = smoothing
+        loss = -log_p.gather(1, targets[:, None]).mean()
+        return (1 - smoothing) * loss - smoothing * log_p.mean() if smoothing else loss
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        log_p, targets = cast("tuple[Tensor, Tensor]", ctx.saved_tensors)
+        gradient = log_p.exp_()
+        if ctx.smoothing:
+            gradient -= ctx.smoothing / gradient.shape[1]
+        gradient[torch.arange(len(targets), device=targets.device), targets] -= 1 - ctx.smoothing
+        return gradient.mul_(gradients[0] / len(targets)), None, None
