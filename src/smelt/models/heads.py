@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+import torch
 from torch import Tensor, nn
 
 from smelt.models.config import ModelConfig
@@ -20,3 +23,21 @@ class Transform(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:  # (B, T, d_model) -> (B, T, d_embed)
         return self.norm(self.activation(self.dense(x)))
+
+
+class TaskHead(nn.Module):
+    """What a task asks of the states: of a text, n numbers from its last token; of each token, n numbers."""
+
+    def __init__(self, config: ModelConfig, n: int, of: Literal["text", "token"]) -> None:
+        super().__init__()
+        self.of = of
+        self.score = nn.Linear(config.d_model, n)
+        nn.init.zeros_(self.score.weight)
+        nn.init.zeros_(self.score.bias)
+
+    def forward(self, states: Tensor, padding: Tensor) -> Tensor:
+        """(B, T, d_model) -> (B, n), or (B, T, n); `padding` (B, T) is true where a token is there."""
+        if self.of == "token":
+            return self.score(states).masked_fill(~padding[..., None], -torch.inf)
+        last = padding.sum(dim=1) - 1
+        return self.score(states[torch.arange(len(states), device=states.device), last])

@@ -171,9 +171,10 @@ class EncoderDecoder(nn.Module):
         """What the encoder makes of a source."""
         return Source(self.encoder.states(source, Mask(padding=padding)), padding)
 
-    def write(self, tokens: Tensor, source: Source) -> Tensor:
-        """The scores of what follows each of the tokens."""
+    def write(self, tokens: Tensor, source: Source, *, last: bool = False) -> Tensor:
+        """The scores of what follows each of the tokens (B, T, vocab), or the last alone (B, vocab)."""
         states = self.decoder.states(tokens, source=source)
+        states = states[:, -1] if last else states
         return self.lm_head(states * self.config.d_model**-0.5 if self.config.scaled_head else states)
 
     @property

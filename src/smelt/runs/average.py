@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import torch
 
-from smelt.models.stack import Model
+from smelt.runs.loss import Learner
 
 
 class Average:
     """Exponential: each step moves it by `1 - decay` towards the weights."""
 
-    def __init__(self, model: Model, decay: float) -> None:
+    def __init__(self, model: Learner, decay: float) -> None:
         self._decay = decay
         self._weights = dict(model.named_parameters())
         self.tensors = {name: weight.detach().clone() for name, weight in self._weights.items()}

@@ -23,6 +23,7 @@ class Batch:
     padding: Tensor | None = None
     prefix: Tensor | None = None
     documents: Tensor | None = None
+    values: Tensor | None = None
 
     @classmethod
     def of(cls, asked: Asked) -> Self:

@@ -24,8 +24,8 @@ from torch import Tensor
 
 from smelt.core.shards import write_whole
 from smelt.errors import InputError
-from smelt.models.stack import Model
 from smelt.runs.average import Average
+from smelt.runs.loss import Learner
 
 STATE = "state-{:09d}.safetensors"
 EVERY_SECONDS = 30.0
@@ -68,7 +68,7 @@ class Progress:
 class Trainee:
     """What a step changes."""
 
-    model: Model
+    model: Learner
     optimisers: Sequence[torch.optim.Optimizer]
     average: Average | None = None
 

@@ -32,6 +32,8 @@ class Asked(NamedTuple):
     """(B,) tokens that all may see."""
     documents: Int64s | None = None
     """(B, T) numbers of the documents they are of."""
+    values: npt.NDArray[np.float32] | None = None
+    """(B,) what is to be said of the whole, where that is a number."""
 
 
 def ask_causal(ids: Int64s, *, end: int | None = None) -> Asked:

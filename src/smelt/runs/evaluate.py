@@ -9,9 +9,9 @@ import numpy.typing as npt
 import torch
 
 from smelt.errors import EmptyResult
-from smelt.models.stack import Decoder, Model
+from smelt.models.stack import Decoder
 from smelt.runs.batch import Batch
-from smelt.runs.loss import batch_loss
+from smelt.runs.loss import Learner, batch_loss
 
 Int64s = npt.NDArray[np.int64]
 
@@ -38,7 +38,7 @@ def held_out_loss(model: Decoder, windows: Int64s) -> float:
 
 
 @torch.no_grad()
-def mean_loss(model: Model, batch: Batch) -> float:
+def mean_loss(model: Learner, batch: Batch) -> float:
     """Mean nats per token asked for, nothing dropped."""
     was_training = model.training
     model.eval()

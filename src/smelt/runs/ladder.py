@@ -94,9 +94,14 @@ def affordable_tokens(config: ModelConfig, budget: float) -> int:
 
 
 def expected_seconds(config: ModelConfig, n_tokens: float) -> float:
-    """Of training on one core; what puts the longest run first, and what `explain` shows.
+    """Of training on one core; what puts the longest run first, and what `explain` shows."""
+    return seconds_for(n_tokens * flops_per_token(config), n_tokens)
+
+
+def seconds_for(flops: float, n_tokens: float) -> float:
+    """Of training FLOPs on one core.
 
     42 GFLOP/s, and 19 microseconds a token for all that is not a matrix product: within a fifth of what widths 8 to 80
     took from 6e10 FLOPs on (one core of 2.5 GHz with AVX2, vocabulary 1024, 2026-11).
     """
-    return n_tokens * (flops_per_token(config) / 42e9 + 19e-6)
+    return flops / 42e9 + n_tokens * 19e-6

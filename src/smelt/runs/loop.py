@@ -7,13 +7,12 @@ from contextlib import nullcontext
 
 import torch
 
-from smelt.models.stack import Model
 from smelt.runs.average import Average
 from smelt.runs.batch import Batch
 from smelt.runs.checkpoint import Checkpoint, Point, Progress, Trainee
 from smelt.runs.guard import is_bad, skip
 from smelt.runs.hparams import Hparams, LearningRates
-from smelt.runs.loss import batch_loss, router_loss
+from smelt.runs.loss import Learner, batch_loss, router_loss
 from smelt.runs.optim import build_optimisers
 
 MICRO_BATCH_TOKENS = 2048
@@ -21,7 +20,7 @@ MICRO_BATCH_TOKENS = 2048
 
 
 def train(
-    model: Model,
+    model: Learner,
     *,
     batches: Callable[[int], Batch],
     steps: int,
@@ -31,6 +30,7 @@ def train(
     hparams: Hparams | None = None,
     checkpoint: Checkpoint | None = None,
     seed: int = 0,
+    layer_decay: float = 1.0,
 ) -> Iterator[Point]:
     """Trains `model` in place, yielding some `points` of its curve, the last after the last step.
 
@@ -41,7 +41,7 @@ def train(
     """
     hparams = hparams or Hparams()
     average = Average(model, hparams.average) if hparams.average else None
-    trainee = Trainee(model, build_optimisers(model, rates, hparams), average)
+    trainee = Trainee(model, build_optimisers(model, rates, hparams, layer_decay=layer_decay), average)
     every = max(1, steps // points)
     progress = checkpoint.restore(trainee) if checkpoint else Progress()
     yield from progress.curve
@@ -83,7 +83,7 @@ def take_step(trainee: Trainee, batch: Batch, progress: Progress, hparams: Hpara
         optimiser.zero_grad()
 
 
-def accumulate_gradient(model: Model, batch: Batch, *, smoothing: float = 0.0, precision: str = "fp32") -> float:
+def accumulate_gradient(model: Learner, batch: Batch, *, smoothing: float = 0.0, precision: str = "fp32") -> float:
     """Adds the gradient of the mean loss over a batch to the parameters'; gives the loss.
 
     The gradient is also that of a router's own losses; the loss given is without them. It is the same however the batch
@@ -108,7 +108,7 @@ def set_rates(optimisers: Sequence[torch.optim.Optimizer], *, share: float) -> N
             group["lr"] = share * group["peak_lr"]
 
 
-def _gradient_norm(model: Model, hparams: Hparams) -> float | None:
+def _gradient_norm(model: Learner, hparams: Hparams) -> float | None:
     """The norm over all parameters, cut to `clip` where there is one; none where nobody asks for it."""
     if hparams.clip is not None:
         return float(torch.nn.utils.clip_grad_norm_(model.parameters(), hparams.clip))

@@ -5,20 +5,26 @@ from __future__ import annotations
 from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from smelt.models.masks import Mask
 from smelt.models.stack import Decoder, Encoder, Model
+from smelt.models.tuned import Tuned
 from smelt.runs.batch import Batch
 from smelt.runs.corrupt import IGNORED
 
+Learner = Model | Tuned
+"""What can be trained."""
 
-def batch_loss(model: Model, batch: Batch, *, smoothing: float = 0.0) -> Tensor:
+
+def batch_loss(model: Learner, batch: Batch, *, smoothing: float = 0.0) -> Tensor:
     """Nats per token asked for, the mean over a batch.
 
     With `smoothing`, that share of the probability wanted is spread over all tokens (Szegedy et al. 2016), and the loss
     is no longer in nats of the text.
     """
+    if isinstance(model, Tuned):
+        return task_loss(model, batch, smoothing=smoothing)
     logits, targets = answers(model, batch)
     return cross_entropy(logits, targets, smoothing=smoothing)
 
@@ -40,10 +46,25 @@ def answers(model: Model, batch: Batch) -> tuple[Tensor, Tensor]:
     return logits.flatten(0, 1)[wanted], targets[wanted]
 
 
+def task_loss(model: Tuned, batch: Batch, *, smoothing: float = 0.0) -> Tensor:
+    """Of classes and spans, nats per choice: a span's are two, of its first token and its last; of numbers, the mean
+    squared error."""
+    assert batch.padding is not None
+    said = model(batch.tokens, batch.padding)
+    if batch.values is not None:
+        return (said[:, 0].float() - batch.values).square().mean()
+    if model.head.of == "text":
+        return cross_entropy(said, batch.targets[:, 0], smoothing=smoothing)
+    ends = (nn.functional.cross_entropy(said[..., i].float(), batch.targets[:, i]) for i in range(2))
+    return sum(ends, start=said.new_zeros(())) / 2
+
+
 def _of_decoder(model: Decoder, batch: Batch) -> Tensor:
     """Segment by segment where there is a memory, each seeing what was remembered of the one before."""
     if not model.config.memory:
-        return model(batch.tokens, Mask(documents=batch.documents, prefix=batch.prefix))
+        return model(
+            batch.tokens, Mask(documents=batch.documents, prefix=batch.prefix)
+        )  # padding is behind what is asked
     said: list[Tensor] = []
     for segment in batch.tokens.split(model.config.context, dim=1):
         said.append(model(segment, memory=model.remembered if said else None))
@@ -55,7 +76,7 @@ def cross_entropy(logits: Tensor, targets: Tensor, *, smoothing: float = 0.0) ->
     return cast("Tensor", _CrossEntropy.apply(logits.float(), targets, smoothing))
 
 
-def router_loss(model: Model) -> Tensor | float:
+def router_loss(model: Learner) -> Tensor | float:
     """The losses that keep experts in use and their router's logits small, of the last pass: weighed, over layers.
 
     0 of a dense model. Nothing that is compared or evaluated counts them.

@@ -7,6 +7,7 @@ and take AdamW (Loshchilov and Hutter 2019), each with a learning rate of its ow
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
@@ -15,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from smelt.models.initialise import LOOKED_UP
-from smelt.models.stack import Model
 from smelt.runs.hparams import Hparams, LearningRates
+from smelt.runs.loss import Learner
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Coefficients of x -> ax + bx^3 + cx^5 (Jordan et al. 2024): steepest at zero while five rounds end in [.7, 1.2]."""
@@ -48,12 +49,14 @@ def orthogonalise(matrices: Tensor) -> Tensor:
 class Muon(torch.optim.Optimizer):
     """Nesterov momentum, orthogonalised; matrices of one shape are stacked and turned together.
 
-    A step has the same spectral norm at every width; tall matrices move sqrt(rows / columns) further, so that outputs
+    Matrices may be turned in bf16, which the iteration forgives: its end is not exact anyway. A step has the same
+    spectral norm at every width; tall matrices move sqrt(rows / columns) further, so that outputs
     of unit size change as much (Jordan et al. 2024).
     """
 
-    def __init__(self, groups: list[dict[str, Any]]) -> None:
+    def __init__(self, groups: list[dict[str, Any]], *, precision: torch.dtype = torch.float32) -> None:
         super().__init__(groups, {})
+        self._precision = precision
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> Any:
@@ -68,7 +71,7 @@ class Muon(torch.optim.Optimizer):
             state["momentum"] = torch.zeros_like(gradient)
         momentum = state["momentum"]
         momentum.lerp_(gradient, 1 - MOMENTUM)
-        update = orthogonalise(gradient.lerp(momentum, MOMENTUM))
+        update = orthogonalise(gradient.lerp(momentum, MOMENTUM).to(self._precision)).to(gradient.dtype)
         rows, columns = gradient.shape[-2:]
         scale = max(1.0, rows / columns) ** 0.5
         for matrix, direction in zip(matrices, update, strict=True):
@@ -89,37 +92,52 @@ def _gradient(parameter: nn.Parameter) -> Tensor:
     return parameter.grad
 
 
-def build_optimisers(model: Model, rates: LearningRates, hparams: Hparams | None = None) -> list[torch.optim.Optimizer]:
+def build_optimisers(
+    model: Learner, rates: LearningRates, hparams: Hparams | None = None, *, layer_decay: float = 1.0
+) -> list[torch.optim.Optimizer]:
     """What `hparams` says for the matrices, AdamW for embeddings, head, norms and biases; each group has its `peak_lr`.
 
-    Parameters that ask for no gradient are in none.
+    Parameters that ask for no gradient are in none. With a `layer_decay`, each layer below the last learns so many
+    times as fast as the one above it (Howard and Ruder 2018; Clark et al. 2020, appendix A).
     """
-    hparams, groups = hparams or Hparams(), _groups(model, rates)
+    hparams, groups = hparams or Hparams(), _groups(model, rates, layer_decay)
     decayed = [{**group, "weight_decay": hparams.weight_decay} for group in groups["matrix"]]
     others = [*groups["embedding"], *groups["norm"], *groups["head"]]
     if hparams.optimiser == "adafactor":
         return [torch.optim.Adafactor([*decayed, *others], weight_decay=0.0)]
     if hparams.optimiser == "adamw":
         return [_adamw([*decayed, *others])]
-    return [Muon(decayed), _adamw(others)]
+    precision = torch.bfloat16 if hparams.precision == "bf16" else torch.float32
+    return [*([Muon(decayed, precision=precision)] if decayed else []), _adamw(others)]
 
 
 def kind_of(name: str, parameter: Tensor) -> Literal["embedding", "head", "norm", "matrix"]:
     """Which learning rate a parameter of that name has; a vector, gain or bias, that of the norms."""
-    if any(part in LOOKED_UP for part in name.split(".")):
+    parts = name.split(".")
+    if any(part in LOOKED_UP for part in parts):
         return "embedding"
     if parameter.ndim == 1:
         return "norm"
-    return "head" if name.startswith("lm_head") else "matrix"
+    return "head" if parts[0] in ("lm_head", "head") else "matrix"
 
 
-def _groups(model: Model, rates: LearningRates) -> dict[str, list[dict[str, Any]]]:
-    """Parameters by kind, in the model's order."""
-    found: dict[str, list[Tensor]] = {"matrix": [], "embedding": [], "norm": [], "head": []}
+def depth_below(name: str, n_layers: int) -> int:
+    """How many layers a parameter of that name is below the head: the last layer's is one."""
+    layer = re.search(r"(?:^|\.)layers\.(\d+)\.", name)
+    if layer is not None:
+        return n_layers - int(layer.group(1))
+    return n_layers + 1 if any(part.startswith("embed_") for part in name.split(".")) else 0
+
+
+def _groups(model: Learner, rates: LearningRates, layer_decay: float) -> dict[str, list[dict[str, Any]]]:
+    """Parameters by kind, and by learning rate within it, in the model's order."""
+    found: dict[str, dict[float, list[Tensor]]] = {"matrix": {}, "embedding": {}, "norm": {}, "head": {}}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            found[kind_of(name, parameter)].append(parameter)
-    return {kind: [_group(of_kind, getattr(rates, kind))] if of_kind else [] for kind, of_kind in found.items()}
+            kind = kind_of(name, parameter)
+            rate = getattr(rates, kind) * layer_decay ** depth_below(name, model.config.n_layers)
+            found[kind].setdefault(rate, []).append(parameter)
+    return {kind: [_group(same, rate) for rate, same in of_kind.items()] for kind, of_kind in found.items()}
 
 
 def _adamw(groups: list[dict[str, Any]]) -> torch.optim.Optimizer:

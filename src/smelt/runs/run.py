@@ -82,6 +82,8 @@ class RunRecord(BaseModel):
     """Held-out loss, bits per byte; none where not every token was asked for."""
     skipped: int = 0
     """Steps whose gradient was thrown away."""
+    task: str | None = None
+    """What it was trained to answer, where that is not the text itself: see `tokens.examples`."""
 
 
 class Run(Artifact):

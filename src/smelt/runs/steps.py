@@ -23,6 +23,7 @@ from smelt.runs.hparams import Hparams
 from smelt.runs.ladder import Rung, Spread, expected_seconds, rungs
 from smelt.runs.objective import Objective
 from smelt.runs.run import CURVE, CURVE_COLUMNS, CURVES, RECORD, RUNS, TABLE, Run, RunRecord, RunTable, table_row
+from smelt.tokens.examples import Examples
 from smelt.tokens.tokens import Tokens
 from smelt.units import Count, format_count
 
@@ -94,7 +95,7 @@ class Train(Step[Run]):
             seed=self.seed,
             held_out_tokens=self.held_out_tokens,
         )
-        watch = _watch(work.events, self.default_name, n_tokens=self.n_tokens)
+        watch = watch_run(work.events, self.default_name, n_tokens=self.n_tokens)
         try:
             result = train_run(assignment, tokens, watch, Checkpoint(work.scratch, setting=assignment.setting))
         except LostLoss as error:
@@ -105,7 +106,7 @@ class Train(Step[Run]):
             what = f"run {self.default_name}: {result.record.skipped} of {result.record.steps} steps were left out"
             work.events.emit("warning", message=f"{what}, their gradients being no numbers or far too long")
         save(result.model, work.folder)
-        _write_frame(work, CURVE, _curve_frame(result.curve, result.record))
+        write_frame(work, CURVE, curve_frame(result.curve, result.record))
         write_json(work.folder / RECORD, result.record.model_dump(mode="json"))
         fields = {"n_params", "n_tokens", "flops", "loss_nats", "bpb"}
         return cast("Counts", result.record.model_dump(mode="json", include=fields))
@@ -193,8 +194,8 @@ def write_run_table(work: Work, runs: Sequence[Run], budgets: Sequence[float]) -
     """Writes runs.parquet and curves.parquet; gives the counts of a ladder."""
     table = run_rows(runs, budgets)
     curves = [run.curve.select(pl.lit(run.folder.name).alias("run"), *CURVE_COLUMNS) for run in runs]
-    _write_frame(work, RUNS, table)
-    _write_frame(work, CURVES, pl.concat(curves))
+    write_frame(work, RUNS, table)
+    write_frame(work, CURVES, pl.concat(curves))
     return {"runs": len(runs), "budgets": len(set(budgets)), "flops": float(table["flops"].sum())}
 
 
@@ -204,7 +205,7 @@ def train_seconds(step: Step[Run], vocab: int) -> float:
     return expected_seconds(train.config(vocab), train.n_tokens)
 
 
-def _watch(events: Events, name: str, *, n_tokens: float) -> Callable[[Point], None]:
+def watch_run(events: Events, name: str, *, n_tokens: float) -> Callable[[Point], None]:
     """Tells of a run now and then, at points of its curve."""
     started = time.monotonic()
     told = 0.0
@@ -219,17 +220,19 @@ def _watch(events: Events, name: str, *, n_tokens: float) -> Callable[[Point], N
     return watch
 
 
-def _curve_frame(curve: list[Point], record: RunRecord) -> pl.DataFrame:
+def curve_frame(curve: list[Point], record: RunRecord) -> pl.DataFrame:
+    """A learning curve as it is written: the columns of `CURVE_COLUMNS`."""
     share = record.flops / record.steps
     rows = [(point.step, point.n_tokens, point.step * share, point.loss_nats) for point in curve]
     return pl.DataFrame(rows, schema=CURVE_COLUMNS, orient="row")
 
 
-def _write_frame(work: Work, name: str, frame: pl.DataFrame) -> None:
+def write_frame(work: Work, name: str, frame: pl.DataFrame) -> None:
+    """Writes a table into the artifact, whole."""
     with write_whole(work.folder / name) as path:
         frame.write_parquet(path)
 
 
-def vocab_of(sizes: Sizes, tokens: Step[Tokens]) -> int:
+def vocab_of(sizes: Sizes, tokens: Step[Tokens] | Step[Examples]) -> int:
     """The vocabulary of tokens, made or to be made."""
     return int(sizes.number(tokens, "vocab")) or DEFAULT_VOCAB

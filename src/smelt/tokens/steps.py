@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 import numpy as np
 import polars as pl
-from annotated_types import Ge, Gt
-from pydantic import BeforeValidator, JsonValue, ValidationInfo
+from annotated_types import Ge, Gt, MinLen
+from pydantic import (
+    BeforeValidator,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    model_serializer,
+)
 
 from smelt.core.artifact import Artifact, Counts
 from smelt.core.shards import file_digest, write_whole
 from smelt.core.step import RUNTIME, Estimate, Sizes, Step
 from smelt.core.work import Work
 from smelt.corpus.corpus import Corpus, read_shard
+from smelt.corpus.document import field_of
 from smelt.corpus.steps import absolute_paths
 from smelt.corpus.tokenizer import load_tokenizer
 from smelt.errors import EmptyResult, InputError
@@ -49,7 +57,8 @@ BATCH = 1_024
 MORE = "give more documents, or change held_out in the dedup step"
 
 
-def _absolute(path: object, info: ValidationInfo) -> object:
+def absolute_path(path: object, info: ValidationInfo) -> object:
+    """One path as it is meant: see `corpus.steps.absolute_paths`."""
     found = absolute_paths(path, info)
     return found[0] if isinstance(path, str | Path) and isinstance(found, list) else found
 
@@ -62,14 +71,24 @@ class TrainTokenizer(Step[Tokenizer]):
 
     corpus: Step[Corpus]
     """The documents to train on; what it holds out is left aside."""
+    fields: Annotated[tuple[str, ...], MinLen(1)] = ("text",)
+    """Where a document has what is trained on: of pairs of languages, both; a column, or a field of `meta`."""
     vocab: Annotated[int, Ge(SMALLEST_VOCAB)] = 4096
     """Tokens in all: small, since in a small model the embeddings would outweigh everything else."""
     sample_bytes: Annotated[Bytes, Gt(0)] = 10_000_000
     """Text to train on at most, chosen by hash of the document's id: keeps the time bounded."""
 
+    @model_serializer(mode="wrap")
+    def _without_text(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As tokenizers were written before there were other fields: they keep their names in the store."""
+        values: dict[str, Any] = handler(self)
+        return {name: value for name, value in values.items() if name != "fields" or self.fields != ("text",)}
+
     def make(self, work: Work) -> Counts:
         """Writes `tokenizer.json`."""
-        documents = _train_documents(work.open(self.corpus))  # repeats of a mixture too: they weigh in its shares
+        documents = _train_documents(
+            work.open(self.corpus), self.fields
+        )  # repeats of a mixture too: they weigh in its shares
         sizes = documents.select("id", n_bytes=pl.col("text").str.len_bytes()).collect(engine="streaming")
         sample = choose_sample(sizes, sample_bytes=self.sample_bytes)
         chosen = documents.join(sample.lazy(), on="id").select("text", "take_bytes").collect(engine="streaming")
@@ -96,7 +115,7 @@ class ExistingTokenizer(Step[Tokenizer]):
     step: ClassVar[str] = "existing-tokenizer"
     makes: ClassVar[type[Artifact]] = Tokenizer
 
-    path: Annotated[str, BeforeValidator(_absolute), RUNTIME]
+    path: Annotated[str, BeforeValidator(absolute_path), RUNTIME]
     """`tokenizer.json` under any name, or a folder with it: a tokenizer of the store, a model of Hugging Face."""
 
     @property
@@ -189,7 +208,7 @@ def encoder_of(tokenizer: Path) -> Encoder:
     return Encoder(tokenizer)
 
 
-def _train_documents(corpus: Corpus) -> pl.LazyFrame:
+def _train_documents(corpus: Corpus, fields: Sequence[str] = ("text",)) -> pl.LazyFrame:
     documents = corpus.kept()
     if "split" not in documents.collect_schema():
         raise InputError(
@@ -198,7 +217,15 @@ def _train_documents(corpus: Corpus) -> pl.LazyFrame:
             expected="a corpus made by dedup, which never holds out a near-duplicate of what is trained on",
             do='add a step = "dedup" behind it, and name that one here',
         )
-    return documents.filter(pl.col("split") == "train").select(_row_name(documents), "text")
+    train = documents.filter(pl.col("split") == "train")
+    columns = pl.DataFrame(schema=train.collect_schema())
+    parts = [
+        train.select(
+            _row_name(train) if n == 0 else pl.format(f"{{}}:{name}", "id"), field_of(name, columns).alias("text")
+        )
+        for n, name in enumerate(fields)
+    ]
+    return pl.concat(parts).filter(pl.col("text").is_not_null())
 
 
 def _row_name(documents: pl.LazyFrame) -> pl.Expr:

@@ -1,0 +1,71 @@
+"""From scores to tokens: the best continuation that a search of some width finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from smelt.models.block import Source
+from smelt.models.stack import EncoderDecoder
+
+
+@dataclass(slots=True)
+class _Found:
+    """Of one source, the best that have ended, by score: at most as many as the beam is wide."""
+
+    width: int
+    ended: list[tuple[float, list[int]]] = field(default_factory=list[tuple[float, list[int]]])
+
+    def add(self, score: float, ids: list[int]) -> None:
+        self.ended = sorted([*self.ended, (score, ids)], key=lambda pair: -pair[0])[: self.width]
+
+    def is_done(self, hope: float) -> bool:
+        """Whether nothing that is still written, at best of score `hope`, would be among them."""
+        return len(self.ended) == self.width and self.ended[-1][0] >= hope
+
+
+@torch.no_grad()
+def beam_search(
+    model: EncoderDecoder,
+    source: Tensor,
+    padding: Tensor,
+    *,
+    end: int,
+    beams: int,
+    most: int,
+    length_power: float = 1.0,
+) -> list[list[int]]:
+    """What the model writes of each source (B, S), the start and the end left out.
+
+    The `beams` best beginnings are kept at each step; of what has ended the best is that with the most log-likelihood
+    over its length to `length_power` (Wu et al. 2016, equation 14, without its constants). `end` starts and ends.
+    """
+    n_rows = len(source)
+    read = model.read(source, padding)
+    wide = Source(read.states.repeat_interleave(beams, 0), padding.repeat_interleave(beams, 0))
+    written = torch.full((n_rows * beams, 1), end, device=source.device)
+    scores = torch.full((n_rows, beams), -torch.inf, device=source.device)
+    scores[:, 0] = 0.0  # all beams of a source begin alike: one is enough
+    found = [_Found(beams) for _ in range(n_rows)]
+    for length in range(1, most + 1):
+        log_p = torch.log_softmax(model.write(written, wide, last=True).float(), dim=-1)
+        vocab = log_p.shape[-1]
+        both = (scores[..., None] + log_p.view(n_rows, beams, vocab)).flatten(1)
+        best, place = both.topk(2 * beams, dim=1)  # at most half of them end here
+        beam, token = place // vocab, place % vocab
+        ends = token == end
+        for row in range(n_rows):
+            for i in (ends[row, :beams] if length < most else torch.ones(beams)).nonzero().flatten().tolist():
+                ids = written[row * beams + int(beam[row, i]), 1:].tolist()
+                ids = ids if bool(ends[row, i]) else [*ids, int(token[row, i])]
+                found[row].add(float(best[row, i]) / length**length_power, ids)
+        going = best.masked_fill(ends, -torch.inf)
+        scores, kept = going.topk(beams, dim=1)
+        parent = beam.gather(1, kept) + torch.arange(n_rows, device=source.device)[:, None] * beams
+        written = torch.cat((written[parent.flatten()], token.gather(1, kept).view(-1, 1)), dim=1)
+        hope = (scores[:, 0] / length**length_power).tolist()
+        if all(one.is_done(best) for one, best in zip(found, hope, strict=True)):
+            break
+    return [one.ended[0][1] for one in found]
