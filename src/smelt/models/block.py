@@ -33,6 +33,11 @@ class Source:
     padding: Tensor | None = None
     """(B, S), true where a token is there."""
 
+    def repeated(self, n: int) -> Source:
+        """Each row so many times."""
+        padding = None if self.padding is None else self.padding.repeat_interleave(n, 0)
+        return Source(self.states.repeat_interleave(n, 0), padding)
+
     @property
     def view(self) -> View:
         """All of it is seen."""

@@ -62,7 +62,7 @@ class Marian(Family):
             **values(config, FIELDS), **alike, "decoder_layers": config.n_decoder_layers or config.n_layers,
             "activation_function": ACTIVATIONS[config.feed_forward], "tie_word_embeddings": True,
             "share_encoder_decoder_embeddings": True, "is_encoder_decoder": True, "dropout": config.dropout,
-            "decoder_vocab_size": config.vocab, "pad_token_id": None,
+            "decoder_vocab_size": config.vocab, "pad_token_id": None, "decoder_start_token_id": 0,
         }  # fmt: skip
 
     def from_config(self, config: Config) -> ModelConfig:
