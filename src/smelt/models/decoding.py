@@ -64,6 +64,7 @@ def beam_search(
         parent = beam.gather(1, kept) + torch.arange(n_rows)[:, None] * beams
         written = torch.cat((written[parent.flatten()], token.gather(1, kept).view(-1, 1)), dim=1)
         hope = (scores[:, 0] / length**length_power).tolist()
-        if all([one.close(best) for one, best in zip(found, hope, strict=True)]):
+        over = [one.close(best) for one, best in zip(found, hope, strict=True)]  # each is asked
+        if all(over):
             break
     return [one.ended[0][1] for one in found]
