@@ -23,11 +23,14 @@ if TYPE_CHECKING:
     from smelt.corpus.duplicates.steps import Dedup as Dedup
     from smelt.corpus.steps import Curate as Curate
     from smelt.corpus.steps import Read as Read
+    from smelt.evals.steps import ScoreExamples as ScoreExamples
     from smelt.laws.design.ladder import AdaptiveLadder as AdaptiveLadder
     from smelt.laws.steps import FitLaw as FitLaw
     from smelt.plans.steps import MakePlan as MakePlan
     from smelt.runs.steps import Ladder as Ladder
     from smelt.runs.steps import Train as Train
+    from smelt.runs.task_steps import TrainTask as TrainTask
+    from smelt.tokens.example_steps import TokenizeExamples as TokenizeExamples
     from smelt.tokens.steps import Tokenize as Tokenize
     from smelt.tokens.steps import TrainTokenizer as TrainTokenizer
 
@@ -40,7 +43,10 @@ _HOMES = {
     "smelt.corpus.steps": ("Read", "Curate"),
     "smelt.corpus.duplicates.steps": ("Dedup",),
     "smelt.tokens.steps": ("TrainTokenizer", "Tokenize"),
+    "smelt.tokens.example_steps": ("TokenizeExamples",),
     "smelt.runs.steps": ("Train", "Ladder"),
+    "smelt.runs.task_steps": ("TrainTask",),
+    "smelt.evals.steps": ("ScoreExamples",),
     "smelt.laws.design.ladder": ("AdaptiveLadder",),
     "smelt.laws.steps": ("FitLaw",),
     "smelt.plans.steps": ("MakePlan",),
@@ -58,7 +64,10 @@ __all__ = [  # noqa: RUF022  # in the order of the flow
     "Dedup",
     "TrainTokenizer",
     "Tokenize",
+    "TokenizeExamples",
     "Train",
+    "TrainTask",
+    "ScoreExamples",
     "Ladder",
     "AdaptiveLadder",
     "FitLaw",
