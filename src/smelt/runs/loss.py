@@ -33,7 +33,8 @@ def answers(model: Model, batch: Batch) -> tuple[Tensor, Tensor]:
     """Logits (n, vocab) and targets (n,) of all tokens asked for."""
     if isinstance(model, Encoder):
         wanted = batch.targets != IGNORED
-        return model(batch.tokens, Mask(padding=batch.padding), at=wanted), batch.targets[wanted]
+        mask = Mask(padding=batch.padding, global_tokens=_first(batch.tokens) if model.config.global_tokens else None)
+        return model(batch.tokens, mask, at=wanted), batch.targets[wanted]
     if isinstance(model, Decoder):
         logits = _of_decoder(model, batch)
     else:
@@ -44,6 +45,13 @@ def answers(model: Model, batch: Batch) -> tuple[Tensor, Tensor]:
         return logits.flatten(0, 1), targets
     wanted = targets != IGNORED
     return logits.flatten(0, 1)[wanted], targets[wanted]
+
+
+def _first(tokens: Tensor) -> Tensor:
+    """The first of each row sees all and is seen by all (Beltagy et al. 2020 take the token of the whole text)."""
+    chosen = torch.zeros_like(tokens, dtype=torch.bool)
+    chosen[:, 0] = True
+    return chosen
 
 
 def task_loss(model: Tuned, batch: Batch, *, smoothing: float = 0.0) -> Tensor:
