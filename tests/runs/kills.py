@@ -1,4 +1,4 @@
-"""Trains each kind of model once without a kill and once through ten: `python kills.py FOLDER` prints what became of it.
+"""Trains each kind of model without a kill and through ten: `python kills.py FOLDER` prints what became of it.
 
 A process of its own, which starts no thread, so that a child that is forked has all it needs and may be killed.
 """
