@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
 from smelt.core.shards import write_json
 from smelt.errors import InputError
 from smelt.models.config import ModelConfig
 from smelt.models.huggingface import load, save
-from smelt.models.stack import Decoder
+from smelt.models.stack import build_model
 from smelt.runs.export import export_run
 from smelt.tokens.tokenizer import encode, end_id, load_bpe, save_bpe, train_bpe
 
@@ -22,7 +22,7 @@ TEXTS = ["the cat sat on the mat and would not go", "猫坐在垫子上，不肯
 SHAPE = {
     "context": 48, "n_layers": 2, "d_model": 32, "n_heads": 4, "n_kv_heads": 2, "head_dim": 8, "d_ff": 64, "tied": False
 }  # fmt: skip
-KINDS: dict[str, dict[str, object]] = {
+KINDS: dict[str, dict[str, Any]] = {
     "Llama": {},
     "Qwen3": {"qk_norm": True},
     "Mixtral": {"experts": {"n": 4, "top_k": 2}},
@@ -32,12 +32,14 @@ KINDS: dict[str, dict[str, object]] = {
 }  # fmt: skip
 
 
-def trained(folder: Path, kind: dict[str, object]) -> Path:
+def trained(folder: Path, kind: dict[str, Any]) -> Path:
     """A run's folder whose model is away from its start, with its tokenizer beside it."""
     folder.mkdir()
     bpe = train_bpe(TEXTS * 5, vocab=300)
-    config = ModelConfig.model_validate({**SHAPE, "vocab": bpe.get_vocab_size(), **kind})
-    model, generator = Decoder(config, torch.Generator().manual_seed(0)), torch.Generator().manual_seed(1)
+    extra = kind.get("extra", 0)
+    shape = {name: value for name, value in kind.items() if name != "extra"}
+    config = ModelConfig.model_validate({**SHAPE, "vocab": bpe.get_vocab_size() + extra, **shape})
+    model, generator = build_model(config, torch.Generator().manual_seed(0)), torch.Generator().manual_seed(1)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn(parameter.shape, generator=generator), alpha=0.2)
@@ -95,3 +97,52 @@ def test_the_command_takes_a_folder_and_names_the_files(
     )
     with pytest.raises(InputError, match="there is no 'gguf'; expected hf"):
         export_model(str(run), to="gguf", target=tmp_path / "other", store=tmp_path, as_json=False)
+
+
+SQUARE = {"n_kv_heads": 4, "tied": True}
+BERT = {
+    **SQUARE, "kind": "encoder", "norm": "layer", "norm_place": "after", "positions": "learned", "bias": True,
+    "feed_forward": "gelu", "embedding_norm": True, "token_types": 1, "head": "transform", "extra": 1,
+}  # fmt: skip
+T5 = {
+    **SQUARE, "kind": "encoder-decoder", "positions": "t5", "feed_forward": "relu", "scaled_scores": False, "extra": 4
+}  # fmt: skip
+
+
+def test_an_encoder_goes_with_its_mask(tmp_path: Path) -> None:
+    run, target = trained(tmp_path / "run", BERT), tmp_path / "exported"
+    export_run(run, target)
+    tokenizer: Any = AutoTokenizer.from_pretrained(target)
+    theirs: Any = AutoModelForMaskedLM.from_pretrained(target, dtype=torch.float32)
+    ids = tokenizer(f"the cat {tokenizer.mask_token} on the mat", return_tensors="pt")["input_ids"]
+    assert tokenizer.mask_token_id == theirs.config.vocab_size - 1
+    assert (ids == tokenizer.mask_token_id).sum() == 1
+    with torch.no_grad():
+        torch.testing.assert_close(load(run).eval()(ids), theirs(ids).logits, atol=1e-4, rtol=0)
+
+
+def test_an_encoder_decoder_starts_as_it_was_trained(tmp_path: Path) -> None:
+    run, target = trained(tmp_path / "run", T5), tmp_path / "exported"
+    export_run(run, target)
+    theirs: Any = AutoModelForSeq2SeqLM.from_pretrained(target, dtype=torch.float32)
+    tokenizer: Any = AutoTokenizer.from_pretrained(target)
+    start = load_bpe(run / "tokenizer.json").get_vocab_size()
+    assert theirs.config.decoder_start_token_id == tokenizer.convert_tokens_to_ids("<|start|>") == start
+    assert tokenizer.convert_tokens_to_ids("<|span-0|>") == start + 1
+    source = tokenizer("the cat sat", return_tensors="pt")["input_ids"]
+    said = theirs.generate(source, max_new_tokens=6, min_new_tokens=6, do_sample=False)[0].tolist()
+    ours, written = load(run).eval(), [start]
+    end = end_id(load_bpe(run / "tokenizer.json"))
+    for _ in range(6):
+        with torch.no_grad():
+            scores = ours(torch.tensor([written]), source)[0, -1]
+        scores[end] = -torch.inf  # theirs may not end before the sixth
+        written.append(int(scores.argmax()))
+    assert said == written
+
+
+def test_a_model_with_the_head_of_a_task_is_not_exported_without_it(tmp_path: Path) -> None:
+    run = trained(tmp_path / "run", BERT)
+    write_json(run / "head.json", {"n": 2, "of": "text"})
+    with pytest.raises(InputError, match="ends in the head of a task"):
+        export_run(run, tmp_path / "exported")

@@ -30,6 +30,11 @@ ADAM_EPS = 1e-10
 """Small: the embeddings of rare tokens have small gradients (nanochat)."""
 
 
+ADAFACTOR_SCALE = 1.0
+"""Steps are as large as the rate says, as AdamW's are: relative to a weight's size (Shazeer and Stern 2018, section 8),
+one that starts at zero would hardly move."""
+
+
 @torch.no_grad()
 def orthogonalise(matrices: Tensor) -> Tensor:
     """The orthogonal factor U V^T of each matrix U S V^T (n, rows, columns), with singular values in about [.7, 1.2].
@@ -104,7 +109,7 @@ def build_optimisers(
     decayed = [{**group, "weight_decay": hparams.weight_decay} for group in groups["matrix"]]
     others = [*groups["embedding"], *groups["norm"], *groups["head"]]
     if hparams.optimiser == "adafactor":
-        return [torch.optim.Adafactor([*decayed, *others], weight_decay=0.0)]
+        return [torch.optim.Adafactor([*decayed, *others], weight_decay=0.0, eps=(None, ADAFACTOR_SCALE))]
     if hparams.optimiser == "adamw":
         return [_adamw([*decayed, *others])]
     precision = torch.bfloat16 if hparams.precision == "bf16" else torch.float32

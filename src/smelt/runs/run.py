@@ -22,6 +22,8 @@ from smelt.core.shards import read_json
 from smelt.models.config import ModelConfig
 
 RECORD, CURVE = "run.json", "curve.parquet"
+TASK_HEAD = "head.json"
+"""Beside a model that ends in the head of a task."""
 RUNS, CURVES = "runs.parquet", "curves.parquet"
 
 TABLE: dict[str, type[pl.DataType]] = {

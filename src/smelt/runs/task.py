@@ -28,11 +28,11 @@ from smelt.runs.examples import DRAWN, Shelf, order
 from smelt.runs.hparams import Hparams, LearningRates, learning_rates
 from smelt.runs.loop import train
 from smelt.runs.loss import Learner
-from smelt.runs.run import RunRecord
+from smelt.runs.run import TASK_HEAD, RunRecord
 from smelt.runs.train import CURVE_POINTS
 from smelt.tokens.examples import Examples
 
-HEAD, HEAD_WEIGHTS = "head.json", "head.safetensors"
+HEAD_WEIGHTS = "head.safetensors"
 JUDGED_AT_ONCE = 64
 """Examples, of one length where possible."""
 
@@ -62,7 +62,7 @@ class TaskResult:
     curve: list[Point]
 
 
-def with_head(model: Model, examples: Examples, generator_seed: int) -> Learner:
+def with_head(model: Model, examples: Examples) -> Learner:
     """The model itself for texts, else with a head; InputError where it cannot answer, or reads other tokens."""
     answer, kind = examples.answer, model.config.kind
     if answer == "text":
@@ -74,7 +74,6 @@ def with_head(model: Model, examples: Examples, generator_seed: int) -> Learner:
         what = f"asks an encoder-decoder for a {answer}"
         raise InputError(where="train-task", what=what, expected="an encoder or a decoder, or answers that are texts")
     n = {"class": len(examples.labels), "number": 1, "span": 2}[answer]
-    del generator_seed  # a head starts at zero: all answers alike
     return Tuned(model, n, "token" if answer == "span" else "text")
 
 
@@ -162,7 +161,7 @@ def save_learner(learner: Learner, folder: Path) -> None:
     """The model as `models.huggingface` does, and a head beside it."""
     save(learner.model if isinstance(learner, Tuned) else learner, folder)
     if isinstance(learner, Tuned):
-        write_json(folder / HEAD, {"n": learner.head.score.out_features, "of": learner.head.of})
+        write_json(folder / TASK_HEAD, {"n": learner.head.score.out_features, "of": learner.head.of})
         with write_whole(folder / HEAD_WEIGHTS) as path:
             save_file(dict(learner.head.state_dict()), path)
 
@@ -170,9 +169,9 @@ def save_learner(learner: Learner, folder: Path) -> None:
 def load_learner(folder: Path) -> Learner:
     """What `save_learner` wrote."""
     model = load(folder)
-    if not (folder / HEAD).is_file():
+    if not (folder / TASK_HEAD).is_file():
         return model
-    said = json.loads(json.dumps(read_json(folder / HEAD)))
+    said = json.loads(json.dumps(read_json(folder / TASK_HEAD)))
     assert not isinstance(model, EncoderDecoder)
     tuned = Tuned(model, said["n"], said["of"])
     tuned.head.load_state_dict(load_file(folder / HEAD_WEIGHTS))

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from smelt.models.stack import Model
 
 
+EXPECTED_LENGTH = 32
+"""Tokens of an example, where an estimate is asked before there are any (taste)."""
+
+
 class TrainTask(Step[Run]):
     """Trains a model on examples, with a head for what they ask, and takes its loss on those held out."""
 
@@ -86,7 +90,7 @@ class TrainTask(Step[Run]):
         from smelt.runs.task import TaskAssignment, save_learner, train_task, with_head
 
         examples = work.open(self.examples)
-        learner = with_head(self._model(work, examples), examples, self.seed)
+        learner = with_head(self._model(work, examples), examples)
         assignment = TaskAssignment(
             hparams=self.hparams, epochs=self.epochs, batch=self.batch, seed=self.seed, freeze=self.freeze,
             layer_decay=self.layer_decay, rate=self.rate,
@@ -110,9 +114,10 @@ class TrainTask(Step[Run]):
         if self.d_model is None or self.n_layers is None:
             return Estimate()
         config = self.family.shape(vocab=vocab_of(sizes, self.examples), d_model=self.d_model, n_layers=self.n_layers)
-        n = max(1.0, sizes.number(self.examples, "train_examples"))
-        read = round(sizes.number(self.examples, "train_tokens") / n)
-        written = round(sizes.number(self.examples, "train_target_tokens") / n)
+        n_tokens = sizes.number(self.examples, "train_tokens")
+        n = sizes.number(self.examples, "train_examples") or max(1.0, n_tokens / EXPECTED_LENGTH)
+        read = round(n_tokens / n)
+        written = round(sizes.number(self.examples, "train_target_tokens") / n) or read
         lengths = (written, read) if config.kind == "encoder-decoder" else (read, 0)
         flops = self.epochs * n * (1 + BACKWARD) * forward_flops(config, *lengths)
         return Estimate(core_seconds=seconds_for(flops, self.epochs * n * sum(lengths)), counts={"flops": flops})

@@ -91,6 +91,11 @@ def family_of(config: ModelConfig) -> Family:
     return next(family for family in FAMILIES.values() if family.is_of(config))
 
 
+def known_families() -> list[str]:
+    """The kinds of models that transformers has too, by its names."""
+    return [name for name, family in FAMILIES.items() if not isinstance(family, Own)]
+
+
 def _read(folder: Path) -> Weights:
     """All weights of a folder, shard by shard where there is an index."""
     if not (folder / INDEX).is_file():
