@@ -106,3 +106,10 @@ def test_experts_of_one_hidden_layer() -> None:
         assert plain.routed is not None
         for x, one, said in zip(X.flatten(0, 1), plain.routed.chosen.flatten(), found.flatten(0, 1), strict=True):
             torch.testing.assert_close(said, plain.down_proj[one] @ torch.relu(plain.up_proj[one] @ x))
+
+
+def test_statistics_are_of_what_each_expert_had() -> None:
+    chosen = torch.tensor([[0], [0], [0], [1]])
+    kept = torch.tensor([[True], [True], [False], [True]])
+    found = Routed(torch.zeros(4, 2), chosen, kept).statistics()
+    assert found == pytest.approx({"least_load": 0.5, "most_load": 1.5, "dropped": 0.25})

@@ -96,6 +96,13 @@ def test_a_run_tells_of_its_progress_about_ten_times(some_run: Run, module_store
     assert told[-1]["run"] == some_run.manifest.name == "d16-l2-12k-s0"
 
 
+def test_a_run_of_experts_tells_what_its_routers_did(module_store: Store) -> None:
+    module_store.make(some_train(family=Family.model_validate({"context": 16, "experts": {"n": 4, "top_k": 2}})))
+    [told] = [event for event, _ in read_events(module_store.events.path) if event["event"] == "router"]
+    assert 0 <= told["least_load"] <= 1 <= told["most_load"] <= 2
+    assert told["dropped"] == 0
+
+
 def test_two_trainings_give_the_same_bytes(some_run: Run, store: Store) -> None:
     again = store.make(some_train())
     assert digests(again) == digests(some_run)

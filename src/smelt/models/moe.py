@@ -42,6 +42,12 @@ class Routed:
         counts = torch.bincount(self.chosen.flatten(), minlength=self.logits.shape[-1])
         return counts.to(self.logits.dtype) / len(self.chosen)
 
+    def statistics(self) -> dict[str, float]:
+        """The least and the most that an expert has over what each would have were all alike, and what was dropped."""
+        even = self.chosen.shape[1] / self.logits.shape[1]
+        least, most = float(self.load.min()) / even, float(self.load.max()) / even
+        return {"least_load": least, "most_load": most, "dropped": float(self.dropped)}
+
     def balance_loss(self) -> Tensor:
         """E times the sum of load and mean probability of each expert: top_k where all are alike.
 

@@ -97,6 +97,12 @@ def router_loss(model: Learner) -> Tensor | float:
     return torch.stack(losses).mean()
 
 
+def router_statistics(model: Learner) -> dict[str, float]:
+    """What the routers did in the last pass, the mean over layers; nothing of a dense model."""
+    found = [mixture.routed.statistics() for mixture in model.mixtures if mixture.routed is not None]
+    return {name: sum(one[name] for one in found) / len(found) for name in found[0]} if found else {}
+
+
 class _CrossEntropy(torch.autograd.Function):
     """Cross-entropy whose backward pass writes the gradient, softmax minus one-hot, over what forward kept.
 

@@ -83,6 +83,7 @@ class Train(Step[Run]):
         from smelt.models.huggingface import save
         from smelt.runs.checkpoint import Checkpoint
         from smelt.runs.guard import LostLoss
+        from smelt.runs.loss import router_statistics
         from smelt.runs.train import Assignment, train_run
 
         tokens = work.open(self.tokens)
@@ -105,6 +106,8 @@ class Train(Step[Run]):
         if result.record.skipped:
             what = f"run {self.default_name}: {result.record.skipped} of {result.record.steps} steps were left out"
             work.events.emit("warning", message=f"{what}, their gradients being no numbers or far too long")
+        if routed := router_statistics(result.model):
+            work.events.emit("router", run=self.default_name, **routed)
         save(result.model, work.folder)
         write_frame(work, CURVE, curve_frame(result.curve, result.record))
         write_json(work.folder / RECORD, result.record.model_dump(mode="json"))
@@ -115,7 +118,7 @@ class Train(Step[Run]):
         """Time goes with FLOPs, and for small models with tokens."""
         config = self.config(vocab_of(sizes, self.tokens))
         counts: Counts = {"n_tokens": self.n_tokens, "flops": flops_per_token(config) * self.n_tokens}
-        return Estimate(core_seconds=expected_seconds(config, self.n_tokens), counts=counts)
+        return Estimate(core_seconds=expected_seconds(config, self.n_tokens) / self.hparams.speed, counts=counts)
 
 
 class Ladder(Step[RunTable]):

@@ -120,7 +120,8 @@ class TrainTask(Step[Run]):
         written = round(sizes.number(self.examples, "train_target_tokens") / n) or read
         lengths = (written, read) if config.kind == "encoder-decoder" else (read, 0)
         flops = self.epochs * n * (1 + BACKWARD) * forward_flops(config, *lengths)
-        return Estimate(core_seconds=seconds_for(flops, self.epochs * n * sum(lengths)), counts={"flops": flops})
+        seconds = seconds_for(flops, self.epochs * n * sum(lengths)) / self.hparams.speed
+        return Estimate(core_seconds=seconds, counts={"flops": flops})
 
     def _model(self, work: Work, examples: Examples) -> Model:
         """What it begins with."""
