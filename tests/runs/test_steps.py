@@ -166,3 +166,22 @@ def sizes_in(store: Store) -> Sizes:
 def trained(store: Store) -> dict[Path, str]:
     """When each run was started, by folder."""
     return {folder: manifest.started for folder, manifest in store.manifests() if manifest.kind == "run"}
+
+
+@pytest.mark.parametrize(
+    ("objective", "family", "message"),
+    [
+        ({"kind": "masked"}, {}, "asks a decoder; expected kind = 'encoder' in the family"),
+        ({"segments": 2}, {}, "has segments, and the family has no memory"),
+        (
+            {"within_documents": True, "segments": 2}, {"positions": "transformer-xl", "memory": 8},
+            "keeps documents apart, and the memory joins them",
+        ),
+        ({"kind": "prefix"}, {"window": 4}, "reads a prefix whole, and windows do not"),
+    ],
+)  # fmt: skip
+def test_what_a_model_would_not_see_is_not_asked_of_it(
+    objective: dict[str, object], family: dict[str, object], message: str, store: Store
+) -> None:
+    with pytest.raises(InputError, match=message):
+        store.make(some_train(objective=objective, family={"context": 16, **family}))

@@ -148,3 +148,8 @@ def test_freezing_stops_gradients(made: dict[str, TokenizeExamples], module_stor
     model = load(module_store.make(some_task(made["text"], family=SEQ2SEQ)).folder)
     freeze(model, ["encoder.*"])
     assert {name.split(".")[0] for name, p in model.named_parameters() if p.requires_grad} == {"decoder", "lm_head"}
+
+
+def test_a_lost_run_and_steps_left_out_are_told_of(made: dict[str, TokenizeExamples], module_store: Store) -> None:
+    with pytest.raises(InputError, match="run train-task: the training loss is nan"):
+        module_store.make(some_task(made["class"], family=ENCODER, rate=1e30))

@@ -55,6 +55,11 @@ def test_numbers_and_long_texts_are_cut_to_the_most_tokens(tmp_path: Path, store
     assert all(ids[-1] == made.end for ids in rows["source"].to_list())
 
 
+def test_what_is_no_number_is_left_out_and_counted(tmp_path: Path, store: Store) -> None:
+    with pytest.raises(EmptyResult, match="no document with an answer in 'mood'"):
+        store.make(some_examples(tmp_path, answer="number", target="mood"))
+
+
 def test_pairs_that_are_too_long_are_left_out_and_counted(tmp_path: Path, store: Store) -> None:
     whole = store.make(some_examples(tmp_path, answer="text", target="german"))
     longest = max(whole.rows.select(pl.max_horizontal(pl.col("source", "target").list.len())).to_series())

@@ -69,10 +69,8 @@ def task_loss(model: Tuned, batch: Batch, *, smoothing: float = 0.0) -> Tensor:
 
 def _of_decoder(model: Decoder, batch: Batch) -> Tensor:
     """Segment by segment where there is a memory, each seeing what was remembered of the one before."""
-    if not model.config.memory:
-        return model(
-            batch.tokens, Mask(documents=batch.documents, prefix=batch.prefix)
-        )  # padding is behind what is asked
+    if not model.config.memory:  # padding is behind what is asked, where nothing sees it
+        return model(batch.tokens, Mask(documents=batch.documents, prefix=batch.prefix))
     said: list[Tensor] = []
     for segment in batch.tokens.split(model.config.context, dim=1):
         said.append(model(segment, memory=model.remembered if said else None))

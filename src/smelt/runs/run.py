@@ -12,7 +12,7 @@ No torch here: a law is fitted, and a report written, without it.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict
@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from smelt.core.artifact import Artifact
 from smelt.core.shards import read_json
 from smelt.models.config import ModelConfig
+from smelt.models.flops import flops_6nd, n_params, n_params_non_embedding, n_weights
 
 RECORD, CURVE = "run.json", "curve.parquet"
 TASK_HEAD = "head.json"
@@ -86,6 +87,19 @@ class RunRecord(BaseModel):
     """Steps whose gradient was thrown away."""
     task: str | None = None
     """What it was trained to answer, where that is not the text itself: see `tokens.examples`."""
+
+
+def record_of(config: ModelConfig, *, n_tokens: int, **found: Any) -> RunRecord:
+    """The record of a run, with what follows from its shape."""
+    return RunRecord(
+        config=config,
+        n_params=n_params(config),
+        n_params_non_embedding=n_params_non_embedding(config),
+        n_weights=n_weights(config),
+        n_tokens=n_tokens,
+        flops_6nd=flops_6nd(config, n_tokens),
+        **found,
+    )
 
 
 class Run(Artifact):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 import polars as pl
@@ -82,7 +83,6 @@ class Train(Step[Run]):
         # torch takes seconds to import, which a listing of the store should not pay.
         from smelt.models.huggingface import save
         from smelt.runs.checkpoint import Checkpoint
-        from smelt.runs.guard import LostLoss
         from smelt.runs.loss import router_statistics
         from smelt.runs.train import Assignment, train_run
 
@@ -97,20 +97,10 @@ class Train(Step[Run]):
             held_out_tokens=self.held_out_tokens,
         )
         watch = watch_run(work.events, self.default_name, n_tokens=self.n_tokens)
-        try:
+        with lost_run_named(self.default_name):
             result = train_run(assignment, tokens, watch, Checkpoint(work.scratch, setting=assignment.setting))
-        except LostLoss as error:
-            raise InputError(
-                where=f"run {self.default_name}", what=str(error), expected="a finite loss", do=LOWER
-            ) from error
-        if result.record.skipped:
-            what = f"run {self.default_name}: {result.record.skipped} of {result.record.steps} steps were left out"
-            work.events.emit("warning", message=f"{what}, their gradients being no numbers or far too long")
-        if routed := router_statistics(result.model):
-            work.events.emit("router", run=self.default_name, **routed)
         save(result.model, work.folder)
-        write_frame(work, CURVE, curve_frame(result.curve, result.record))
-        write_json(work.folder / RECORD, result.record.model_dump(mode="json"))
+        write_run(work, self.default_name, result.record, result.curve, router_statistics(result.model))
         fields = {"n_params", "n_tokens", "flops", "loss_nats", "bpb"}
         return cast("Counts", result.record.model_dump(mode="json", include=fields))
 
@@ -221,6 +211,28 @@ def watch_run(events: Events, name: str, *, n_tokens: float) -> Callable[[Point]
             events.emit("train", run=name, share=share, loss_nats=point.loss_nats, tokens_per_second=speed)
 
     return watch
+
+
+@contextmanager
+def lost_run_named(name: str) -> Generator[None]:
+    """`InputError` that names the run, where no step can save it."""
+    from smelt.runs.guard import LostLoss
+
+    try:
+        yield
+    except LostLoss as error:
+        raise InputError(where=f"run {name}", what=str(error), expected="a finite loss", do=LOWER) from error
+
+
+def write_run(work: Work, name: str, record: RunRecord, curve: list[Point], routed: dict[str, float]) -> None:
+    """Writes run.json and curve.parquet, and tells of steps left out and of what routers did."""
+    if record.skipped:
+        what = f"run {name}: {record.skipped} of {record.steps} steps were left out"
+        work.events.emit("warning", message=f"{what}, their gradients being no numbers or far too long")
+    if routed:
+        work.events.emit("router", run=name, **routed)
+    write_frame(work, CURVE, curve_frame(curve, record))
+    write_json(work.folder / RECORD, record.model_dump(mode="json"))
 
 
 def curve_frame(curve: list[Point], record: RunRecord) -> pl.DataFrame:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from smelt.core.shards import read_json, write_json, write_whole
 from smelt.errors import InputError
 from smelt.models.config import ModelConfig
-from smelt.models.flops import BACKWARD, flops_6nd, forward_flops, n_params, n_params_non_embedding, n_weights
+from smelt.models.flops import BACKWARD, forward_flops
 from smelt.models.huggingface import load, save
 from smelt.models.stack import EncoderDecoder, Model
 from smelt.models.tuned import Tuned
@@ -28,9 +28,10 @@ from smelt.runs.examples import DRAWN, Shelf, order
 from smelt.runs.hparams import Hparams, LearningRates, learning_rates
 from smelt.runs.loop import train
 from smelt.runs.loss import Learner
-from smelt.runs.run import TASK_HEAD, RunRecord
+from smelt.runs.run import TASK_HEAD, RunRecord, record_of
 from smelt.runs.train import CURVE_POINTS
 from smelt.tokens.examples import Examples
+from smelt.tokens.tokens import SPLITS, Split
 
 HEAD_WEIGHTS = "head.safetensors"
 JUDGED_AT_ONCE = 64
@@ -86,7 +87,7 @@ def train_task(
 ) -> TaskResult:
     """Trains a model on examples on one thread, and takes its loss on those held out."""
     torch.set_num_threads(1)  # the sum of a product depends on how it is cut over threads
-    shelf, held_out = (shelf_of(examples, learner, split) for split in ("train", "held_out"))
+    shelf, held_out = (shelf_of(examples, learner, split) for split in SPLITS)
     _check_length(learner.config, max(shelf.longest, held_out.longest))
     freeze(learner, assignment.freeze)
     steps = max(1, round(assignment.epochs * len(shelf) / assignment.batch))
@@ -104,21 +105,19 @@ def train_task(
         curve.append(point)
     config = learner.config
     flops = steps * assignment.batch * (1 + BACKWARD) * forward_flops(config, round(lengths[0]), round(lengths[1]))
-    record = RunRecord(
-        config=config, n_params=n_params(config), n_params_non_embedding=n_params_non_embedding(config),
-        n_weights=n_weights(config), n_tokens=steps * batch_tokens, epochs=steps * assignment.batch / len(shelf),
-        flops=float(flops), flops_6nd=flops_6nd(config, steps * batch_tokens), steps=steps, batch_tokens=batch_tokens,
-        lr=rates.matrix, seed=assignment.seed, loss_nats=shelf_loss(learner, held_out), bpb=None,
-        skipped=curve[-1].skipped if curve else 0, task=examples.answer,
+    record = record_of(
+        config, n_tokens=steps * batch_tokens, epochs=steps * assignment.batch / len(shelf), flops=float(flops),
+        steps=steps, batch_tokens=batch_tokens, lr=rates.matrix, seed=assignment.seed,
+        loss_nats=shelf_loss(learner, held_out), bpb=None, skipped=curve[-1].skipped if curve else 0,
+        task=examples.answer,
     )  # fmt: skip
     return TaskResult(learner, record, curve)
 
 
-def shelf_of(examples: Examples, learner: Learner, split: str) -> Shelf:
+def shelf_of(examples: Examples, learner: Learner, split: Split) -> Shelf:
     """The examples of a split as a model reads them."""
     is_joined = learner.config.kind == "decoder"
-    rows = examples.split("train" if split == "train" else "held_out")
-    return Shelf.of(rows, answer=examples.answer, end=examples.end, is_joined=is_joined)
+    return Shelf.of(examples.split(split), answer=examples.answer, end=examples.end, is_joined=is_joined)
 
 
 def by_length(shelf: Shelf) -> list[list[int]]:
@@ -171,7 +170,7 @@ def load_learner(folder: Path) -> Learner:
     model = load(folder)
     if not (folder / TASK_HEAD).is_file():
         return model
-    said = json.loads(json.dumps(read_json(folder / TASK_HEAD)))
+    said = cast("dict[str, Any]", read_json(folder / TASK_HEAD))
     assert not isinstance(model, EncoderDecoder)
     tuned = Tuned(model, said["n"], said["of"])
     tuned.head.load_state_dict(load_file(folder / HEAD_WEIGHTS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self, cast
 
@@ -9,7 +10,7 @@ from annotated_types import Ge, Gt, Le
 from pydantic import BeforeValidator, JsonValue, model_validator
 
 from smelt.core.artifact import Artifact, Counts
-from smelt.core.shards import file_digest, write_json
+from smelt.core.shards import file_digest
 from smelt.core.step import RUNTIME, Estimate, Sizes, Step
 from smelt.core.work import Work
 from smelt.errors import InputError
@@ -17,8 +18,8 @@ from smelt.models.flops import BACKWARD, forward_flops
 from smelt.models.sizes import Family
 from smelt.runs.hparams import Hparams
 from smelt.runs.ladder import seconds_for
-from smelt.runs.run import RECORD, Run
-from smelt.runs.steps import LOWER, curve_frame, vocab_of, watch_run, write_frame
+from smelt.runs.run import Run
+from smelt.runs.steps import lost_run_named, vocab_of, watch_run, write_run
 from smelt.tokens.examples import Examples
 from smelt.tokens.steps import absolute_path
 from smelt.tokens.tokenizer import TOKENIZER
@@ -83,10 +84,8 @@ class TrainTask(Step[Run]):
 
     def make(self, work: Work) -> Counts:
         """Writes run.json, curve.parquet, config.json, model.safetensors, tokenizer.json, and the head where one is."""
-        import shutil
-
         from smelt.runs.checkpoint import Checkpoint
-        from smelt.runs.guard import LostLoss
+        from smelt.runs.loss import router_statistics
         from smelt.runs.task import TaskAssignment, save_learner, train_task, with_head
 
         examples = work.open(self.examples)
@@ -98,14 +97,11 @@ class TrainTask(Step[Run]):
         n_tokens = self.epochs * cast("int", examples.manifest.counts["train_tokens"])
         watch = watch_run(work.events, self.default_name, n_tokens=n_tokens)
         checkpoint = Checkpoint(work.scratch, setting=f"{self.batch} examples a step, one process")
-        try:
+        with lost_run_named(self.default_name):
             result = train_task(learner, examples, assignment, watch, checkpoint)
-        except LostLoss as error:
-            raise InputError(where=f"run {self.default_name}", what=str(error), do=LOWER) from error
         save_learner(result.model, work.folder)
         shutil.copyfile(examples.folder / TOKENIZER, work.folder / TOKENIZER)
-        write_frame(work, "curve.parquet", curve_frame(result.curve, result.record))
-        write_json(work.folder / RECORD, result.record.model_dump(mode="json"))
+        write_run(work, self.default_name, result.record, result.curve, router_statistics(result.model))
         fields = {"n_params", "n_tokens", "flops", "loss_nats", "task"}
         return cast("Counts", result.record.model_dump(mode="json", include=fields))
 

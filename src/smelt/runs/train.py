@@ -10,7 +10,7 @@ import torch
 
 from smelt.errors import InputError
 from smelt.models.config import ModelConfig
-from smelt.models.flops import BACKWARD, flops_6nd, forward_flops, n_params, n_params_non_embedding, n_weights
+from smelt.models.flops import BACKWARD, forward_flops
 from smelt.models.stack import Model, build_model
 from smelt.runs.batch import Batch
 from smelt.runs.checkpoint import Checkpoint, Point
@@ -19,7 +19,7 @@ from smelt.runs.evaluate import bits_per_byte, evaluation_starts, mean_loss
 from smelt.runs.hparams import Hparams, LearningRates, Pace, learning_rates, pace
 from smelt.runs.loop import train
 from smelt.runs.objective import KINDS, Objective
-from smelt.runs.run import RunRecord
+from smelt.runs.run import RunRecord, record_of
 from smelt.tokens.sampler import Sampler
 from smelt.tokens.tokens import Tokens
 
@@ -59,6 +59,18 @@ class Assignment:
             raise InputError(
                 where=f"objective {self.objective.kind}", what=what, expected=f"kind = {wanted!r} in the family"
             )
+        if wrong := next((what for is_wrong, what in self._unheard() if is_wrong), None):
+            raise InputError(where=f"objective {self.objective.kind}", what=wrong, do="change the one or the other")
+
+    def _unheard(self) -> list[tuple[bool, str]]:
+        """What the objective asks for and the model would not see."""
+        objective, config = self.objective, self.config
+        return [
+            (objective.segments > 1 and not config.memory, "has segments, and the family has no memory to join them"),
+            (objective.within_documents and config.memory > 0, "keeps documents apart, and the memory joins them"),
+            (objective.kind == "prefix" and config.memory > 0, "reads a prefix whole, and the memory reads segments"),
+            (objective.kind == "prefix" and config.window is not None, "reads a prefix whole, and windows do not"),
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +111,7 @@ def train_run(
     for point in points:
         on_point(point)
         curve.append(point)
-    record = _record(model, assignment, tokens, steps=steps, rates=rates)
-    return Result(model, record.model_copy(update={"skipped": curve[-1].skipped if curve else 0}), curve)
+    return Result(model, _record(model, assignment, tokens, steps=steps, rates=rates, curve=curve), curve)
 
 
 def window_batches(assignment: Assignment, tokens: Tokens, *, rows: int) -> Callable[[int], Batch]:
@@ -139,25 +150,24 @@ def _shape_of_spans(config: ModelConfig, objective: Objective) -> Asked:
     return objective.ask(row, vocab=config.vocab, end=0, seed=(0, 0))
 
 
-def _record(model: Model, assignment: Assignment, tokens: Tokens, *, steps: Pace, rates: LearningRates) -> RunRecord:
+def _record(
+    model: Model, assignment: Assignment, tokens: Tokens, *, steps: Pace, rates: LearningRates, curve: list[Point]
+) -> RunRecord:
     config, objective = model.config, assignment.objective
     loss = mean_loss(model, held_out_batch(assignment, tokens))
     bytes_per_token = tokens.bytes_per_token("held_out")
-    return RunRecord(
-        config=config,
-        n_params=n_params(config),
-        n_params_non_embedding=n_params_non_embedding(config),
-        n_weights=n_weights(config),
+    return record_of(
+        config,
         n_tokens=steps.n_tokens,
         epochs=steps.n_tokens / len(tokens.stream("train")),
         flops=float(steps.steps * steps.windows * flops_a_row(config, objective)),
-        flops_6nd=flops_6nd(config, steps.n_tokens),
         steps=steps.steps,
         batch_tokens=steps.batch_tokens,
         lr=rates.matrix,
         seed=assignment.seed,
         loss_nats=loss,
         bpb=bits_per_byte(loss, bytes_per_token=bytes_per_token) if objective.kind == "causal" else None,
+        skipped=curve[-1].skipped if curve else 0,
     )
 
 

@@ -18,7 +18,7 @@ from smelt.core.work import Work
 from smelt.corpus.corpus import Corpus, read_shard, scan_shards
 from smelt.corpus.document import field_of
 from smelt.errors import EmptyResult, InputError
-from smelt.tokens.examples import EXAMPLES, LABELS, ROWS, Answer, Asked, Examples
+from smelt.tokens.examples import EXAMPLES, LABELS, ROWS, Answer, ExampleFields, Examples, encode_examples
 from smelt.tokens.steps import BYTES_PER_TOKEN, ENCODE_BYTES_PER_SECOND, encoder_of
 from smelt.tokens.tokenizer import TOKENIZER, Tokenizer, end_id, load_bpe
 from smelt.tokens.tokens import SPLITS, Split
@@ -61,7 +61,7 @@ class TokenizeExamples(Step[Examples]):
         tokenizer = work.open(self.tokenizer)
         corpora = [work.open(self.corpus), *([] if self.held_out is None else [work.open(self.held_out)])]
         labels = self._labels([shard for corpus in corpora for shard in corpus.shards])
-        asked = Asked(self.answer, self.target, self.question, labels, self.max_tokens)
+        asked = ExampleFields(self.answer, self.target, self.question, labels, self.max_tokens)
         left_out, parts = 0, list[str]()
         for place, corpus in enumerate(corpora):
             task = partial(
@@ -125,11 +125,9 @@ class TokenizeExamples(Step[Examples]):
 
 
 def encode_examples_of(
-    shard: Path, *, asked: Asked, tokenizer: Path, scratch: Path, place: int, split: Split | None
+    shard: Path, *, asked: ExampleFields, tokenizer: Path, scratch: Path, place: int, split: Split | None
 ) -> JsonValue:
     """Writes a shard's examples; gives the file's name, and how many documents were left out."""
-    from smelt.tokens.examples import encode_examples
-
     frame = read_shard(shard, None)
     own = pl.col("split") if "split" in frame.columns else pl.lit("train")
     question = pl.lit(None, pl.String) if asked.question is None else field_of(asked.question, frame)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Literal, cast
+from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +23,10 @@ import polars as pl
 
 from smelt.core.artifact import Artifact
 from smelt.core.shards import read_json
-from smelt.tokens.encoder import Encoder
 from smelt.tokens.tokens import Split
+
+if TYPE_CHECKING:
+    from smelt.tokens.encoder import Encoder
 
 Answer = Literal["text", "class", "number", "span"]
 EXAMPLES, LABELS = "examples.parquet", "labels.json"
@@ -42,7 +44,7 @@ ROWS = pl.Schema(
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ExampleFields:
     """What stands in a corpus under which name."""
 
     answer: Answer
@@ -56,7 +58,7 @@ class Asked:
     """Tokens of a source, and of a target, at most."""
 
 
-def encode_examples(rows: pl.DataFrame, asked: Asked, encoder: Encoder) -> tuple[pl.DataFrame, int]:
+def encode_examples(rows: pl.DataFrame, asked: ExampleFields, encoder: Encoder) -> tuple[pl.DataFrame, int]:
     """The examples of rows (split, id, text, answer, question), and how many were left out: their texts were too long,
     or held no answer.
 
@@ -71,7 +73,7 @@ def encode_examples(rows: pl.DataFrame, asked: Asked, encoder: Encoder) -> tuple
     frame = rows.select("split", "id").with_columns(
         source=pl.Series([ids.tolist() for ids in sources], dtype=ROWS["source"]),
         target=pl.Series(_targets(rows, sources, asked, encoder), dtype=ROWS["target"]),
-        value=rows["answer"].cast(pl.Float64) if asked.answer == "number" else pl.lit(None, pl.Float64),
+        value=rows["answer"].cast(pl.Float64, strict=False) if asked.answer == "number" else pl.lit(None, pl.Float64),
     )
     has_answer = pl.col("value").is_not_null() if asked.answer == "number" else pl.col("target").is_not_null()
     fits = (pl.col("source").list.len() <= asked.most) & (pl.col("target").list.len().fill_null(0) <= asked.most)
@@ -79,7 +81,7 @@ def encode_examples(rows: pl.DataFrame, asked: Asked, encoder: Encoder) -> tuple
     return kept, len(frame) - len(kept)
 
 
-def _targets(rows: pl.DataFrame, sources: list[Ids], asked: Asked, encoder: Encoder) -> list[list[int] | None]:
+def _targets(rows: pl.DataFrame, sources: list[Ids], asked: ExampleFields, encoder: Encoder) -> list[list[int] | None]:
     answers = rows["answer"].to_list()
     if asked.answer == "text":
         return [ids.tolist() for ids in _ended(encoder, answers)]
@@ -96,10 +98,10 @@ def _targets(rows: pl.DataFrame, sources: list[Ids], asked: Asked, encoder: Enco
 def _stretch(source: Ids, *ways: Ids) -> list[int] | None:
     """Where one of the ways to write an answer stands last in a source."""
     for ids in ways:
-        places = np.lib.stride_tricks.sliding_window_view(source, len(ids)) if 0 < len(ids) <= len(source) else []
-        starts = [start for start, window in enumerate(places) if (window == ids).all()]
-        if starts:
-            return [starts[-1], starts[-1] + len(ids)]
+        if 0 < len(ids) <= len(source):
+            starts = (np.lib.stride_tricks.sliding_window_view(source, len(ids)) == ids).all(axis=1).nonzero()[0]
+            if len(starts):
+                return [int(starts[-1]), int(starts[-1]) + len(ids)]
     return None
 
 
