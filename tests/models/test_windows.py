@@ -9,7 +9,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from smelt.models.config import ModelConfig
 from smelt.models.masks import Mask
-from smelt.models.stack import Decoder
+from smelt.models.sizes import Family
+from smelt.models.stack import Decoder, Encoder
 from smelt.models.windows import attend_in_windows
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -90,3 +91,20 @@ def test_the_cost_of_windows_grows_with_the_length_and_that_of_all_with_its_squa
         flops.append(count.get_total_flops())
     assert flops[1] == 4 * flops[0]
     assert flops[1] == 2 * 2 * 2 * 512 * 32 * 8  # scores and their use, two heads, 32 keys
+
+
+def test_global_tokens_with_the_projections_of_the_others_and_a_window_of_everything_are_plain_attention() -> None:
+    """Rotary positions and norms of heads among them: what is global is turned by its own position."""
+    family = {"context": 16, "kind": "encoder", "qk_norm": True}
+    plain = Family.model_validate(family).shape(vocab=50, d_model=16)
+    wide = Family.model_validate({**family, "window": 64, "global_tokens": True}).shape(vocab=50, d_model=16)
+    wanted, found = (Encoder(config, torch.Generator().manual_seed(0)) for config in (plain, wide))
+    with torch.no_grad():
+        for weight in wanted.parameters():
+            weight.add_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(1)), alpha=0.2)
+        named = dict(wanted.state_dict())
+        found.load_state_dict({name: named[name.replace("global_", "")] for name in found.state_dict()})
+        tokens = torch.randint(0, 50, (2, 16), generator=torch.Generator().manual_seed(2))
+        chosen = torch.zeros(2, 16, dtype=torch.bool)
+        chosen[0, [3, 9]], chosen[1, 5] = True, True
+        torch.testing.assert_close(found(tokens, Mask(global_tokens=chosen)), wanted(tokens), atol=1e-5, rtol=1e-5)

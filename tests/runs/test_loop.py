@@ -15,6 +15,9 @@ from smelt.models.stack import Decoder
 from smelt.runs.batch import Batch
 from smelt.runs.hparams import Hparams, LearningRates, learning_rates
 from smelt.runs.loop import Point, accumulate_gradient, train
+from smelt.runs.loss import Losses
+from smelt.runs.machine import Machine
+from smelt.runs.world import World
 from smelt.tokens.sampler import Sampler
 from token_files import chain
 
@@ -73,13 +76,13 @@ def test_a_curve_has_its_points_and_ends_at_the_last_step() -> None:
     assert points[1].loss_nats == pytest.approx(np.mean([point.loss_nats for point in every[4:8]]), rel=1e-6)
 
 
-def test_the_gradient_does_not_depend_on_how_a_batch_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_gradient_does_not_depend_on_how_a_batch_is_cut() -> None:
     batch = windows(Sampler(n_tokens=len(STREAM), context=64, batch=7, seed=0), 0)
     found: list[torch.Tensor] = []
     for tokens in (10_000, 128):  # in one piece; in pieces of two windows, the last of one
-        monkeypatch.setattr("smelt.runs.loop.MICRO_BATCH_TOKENS", tokens)
-        model = Decoder(CONFIG, torch.Generator().manual_seed(0))
-        assert accumulate_gradient(model, batch) == pytest.approx(math.log(256), rel=1e-6)
+        model, world = Decoder(CONFIG, torch.Generator().manual_seed(0)), World(Machine(micro_batch_tokens=tokens))
+        loss = accumulate_gradient(Losses(model), batch, world=world)
+        assert loss == pytest.approx(math.log(256), rel=1e-6)
         assert model.lm_head.weight.grad is not None
         found.append(model.lm_head.weight.grad)
     torch.testing.assert_close(found[0], found[1])

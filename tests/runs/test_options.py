@@ -94,7 +94,7 @@ def test_a_run_is_not_gone_on_with_otherwise_unless_asked(tmp_path: Path) -> Non
     accepting = Checkpoint(tmp_path, every_seconds=0, setting="128 tokens a step", accepts_change=True)
     _, points = trained(steps=9, checkpoint=accepting)
     assert points[-1].step == 9
-    assert accepting.changes == ["64 tokens a step, then 128 tokens a step"]
+    assert accepting.changes == ["step 5: 64 tokens a step, then 128 tokens a step"]
 
 
 def test_the_last_two_states_are_kept_and_the_one_before_serves(tmp_path: Path) -> None:

@@ -90,8 +90,8 @@ class LocalRunner:
     def _submit(self, task: Task) -> Future[None]:
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self.workers, context, _start_worker, (os.getpid(),))
-        with _environment(ONE_THREAD), _main_hidden(from_task=task):  # the first submit starts the processes
+            self._pool = ProcessPoolExecutor(self.workers, context, leave_with_parent, (os.getpid(),))
+        with _environment(ONE_THREAD), main_hidden(task):  # the first submit starts the processes
             return self._pool.submit(task.run)
 
 
@@ -106,8 +106,9 @@ def _finish(future: Future[None], task: Task) -> None:
         ) from error
 
 
-def _start_worker(parent: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+def leave_with_parent(parent: int) -> None:
+    """Ends this process soon after its parent has ended, however that came; Ctrl-C is the parent's to handle."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
 
 
@@ -118,13 +119,13 @@ def _leave_with(parent: int) -> None:
 
 
 @contextmanager
-def _main_hidden(*, from_task: Task) -> Generator[None]:
-    """Keeps new workers from importing the user's script, unless the task is made of something defined in it.
+def main_hidden(task: object) -> Generator[None]:
+    """Keeps new workers from importing the user's script, unless their task is made of something defined in it.
 
     Spawned processes import the main script first, and one without `if __name__ == "__main__"` would start all over.
     """
     main = sys.modules["__main__"]
-    if b"__main__" in pickle.dumps(from_task):
+    if b"__main__" in pickle.dumps(task):
         yield
         return
     before = {name: vars(main).pop(name) for name in ("__file__", "__spec__") if name in vars(main)}

@@ -55,10 +55,16 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, view: View, source: Tensor | None = None) -> Tensor:
         """(B, T, d_model) -> (B, T, d_model); keys and values are of `source` (B, S, d_model), where there is one."""
         read = x if source is None else source
-        q, k = self._normed(self.q_proj(x), self.q_norm), self._normed(self.k_proj(read), self.k_norm)
-        if view.angles is not None:
-            q, k = rotate(q, *view.angles), rotate(k, *view.angles)
+        q, k = (
+            self._turned(self.q_proj(x), self.q_norm, view.angles),
+            self._turned(self.k_proj(read), self.k_norm, view.angles),
+        )
         return self.o_proj(self._joined(self._mix(q, k, self._heads(self.v_proj(read)), view)))
+
+    def _turned(self, x: Tensor, norm: nn.Module, angles: Angles | None) -> Tensor:
+        """Queries or keys by head, normed, and turned by the angles of their positions."""
+        normed = self._normed(x, norm)
+        return normed if angles is None else rotate(normed, *angles)
 
     def _mix(self, q: Tensor, k: Tensor, v: Tensor, view: View) -> Tensor:
         """Values mixed for each query, (B, heads, T, head_dim)."""
@@ -100,21 +106,25 @@ class GlobalAttention(Attention):
         self.global_v_proj = nn.Linear(config.d_model, config.d_kv, bias=config.bias)
 
     def forward(self, x: Tensor, view: View, source: Tensor | None = None) -> Tensor:
-        q, k, v = (self._heads(proj(x)) for proj in (self.q_proj, self.k_proj, self.v_proj))
-        mixed = self._joined(self._mix(q, k, v, view))
+        q, k = (
+            self._turned(self.q_proj(x), self.q_norm, view.angles),
+            self._turned(self.k_proj(x), self.k_norm, view.angles),
+        )
+        mixed = self._joined(self._mix(q, k, self._heads(self.v_proj(x)), view))
         chosen = view.mask.global_tokens
         if chosen is not None and bool(chosen.any()):
-            mixed = self._with_global(x, mixed, view.mask, chosen)
+            mixed = self._with_global(x, mixed, view, chosen)
         return self.o_proj(mixed)
 
-    def _with_global(self, x: Tensor, mixed: Tensor, mask: Mask, chosen: Tensor) -> Tensor:
+    def _with_global(self, x: Tensor, mixed: Tensor, view: View, chosen: Tensor) -> Tensor:
         """The mixtures of global tokens in the place of those that a window gave them."""
-        most = int(chosen.sum(dim=1).max())
+        most, angles = int(chosen.sum(dim=1).max()), view.angles
         places = chosen.int().topk(most, dim=1).indices  # (B, most); of rows with fewer, some that are not global
         index = places[..., None].expand(-1, -1, x.shape[-1])
-        q = self._heads(self.global_q_proj(x.gather(1, index)))
-        k, v = self._heads(self.global_k_proj(x)), self._heads(self.global_v_proj(x))
-        everything = self._mix(q, k, v, View(Mask(padding=mask.padding)))
+        at_places = None if angles is None else (angles[0][places][:, None], angles[1][places][:, None])
+        q = self._turned(self.global_q_proj(x.gather(1, index)), self.q_norm, at_places)
+        k, v = self._turned(self.global_k_proj(x), self.k_norm, angles), self._heads(self.global_v_proj(x))
+        everything = self._mix(q, k, v, View(Mask(padding=view.mask.padding)))
         wide = places[..., None].expand(-1, -1, mixed.shape[-1])
         kept = torch.where(chosen.gather(1, places)[..., None], self._joined(everything), mixed.gather(1, wide))
         return mixed.scatter(1, wide, kept)

@@ -30,7 +30,7 @@ class TaskHead(nn.Module):
 
     def __init__(self, config: ModelConfig, n: int, of: Literal["text", "token"]) -> None:
         super().__init__()
-        self.of = of
+        self.of: Literal["text", "token"] = of
         self.score = nn.Linear(config.d_model, n)
         nn.init.zeros_(self.score.weight)
         nn.init.zeros_(self.score.bias)

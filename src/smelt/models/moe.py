@@ -9,7 +9,9 @@ for statistics.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +20,19 @@ from torch.nn.functional import linear, one_hot
 from smelt.models.architecture import Experts
 from smelt.models.config import ModelConfig
 from smelt.models.ffn import ACTIVATIONS, build_dense
+
+
+class Exchange(Protocol):
+    """Experts on several processes."""
+
+    def __call__(self, each: Callable[[Tensor, Sequence[int]], Tensor], rows: Tensor, counts: Tensor) -> Tensor:
+        """What all experts say of rows (n, d) sorted by expert, of which each has `counts` (E,), by the function of
+        those that are here."""
+        ...
+
+    def local(self, stack: Tensor) -> Tensor:
+        """What of a stack of experts is here."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +91,8 @@ class MixtureOfExperts(nn.Module):
         self.activation = ACTIVATIONS[config.feed_forward]
         self.shared = build_dense(config, self.shape.shared * d_ff) if self.shape.shared else None
         self.routed: Routed | None = None
+        self.exchange: Exchange | None = None
+        """Sends rows to experts on other processes; none where all are here."""
 
     def forward(self, x: Tensor) -> Tensor:  # (B, T, d_model) -> (B, T, d_model)
         tokens = x.flatten(0, -2)
@@ -92,21 +109,26 @@ class MixtureOfExperts(nn.Module):
     def _mix(self, tokens: Tensor, weights: Tensor, chosen: Tensor) -> Tensor:
         """The weighted sum of each token's experts (n, d): expert by expert, over the tokens that chose it."""
         order = chosen.flatten().argsort(stable=True)
-        ends = torch.bincount(chosen.flatten(), minlength=self.shape.n).cumsum(0).tolist()
-        mixed, start = torch.zeros_like(tokens), 0
-        for expert, end in enumerate(ends):
-            if end > start:
-                places = order[start:end]
-                which = places // self.shape.top_k
-                said = self._expert(expert, tokens[which]) * weights.flatten()[places, None]
-                mixed = mixed.index_add(0, which, said)
-            start = end
-        return mixed
+        which, counts = order // self.shape.top_k, torch.bincount(chosen.flatten(), minlength=self.shape.n)
+        if self.exchange is None:
+            said = self._each(tokens[which], counts.tolist())
+        else:
+            said = self.exchange(self._each, tokens[which], counts)
+        return torch.zeros_like(tokens).index_add(0, which, said * weights.flatten()[order, None])
 
-    def _expert(self, i: int, x: Tensor) -> Tensor:
-        up = linear(x, self.up_proj[i])
-        hidden = self.activation(up) if self.gate_proj is None else self.activation(linear(x, self.gate_proj[i])) * up
-        return linear(hidden, self.down_proj[i])
+    def _each(self, rows: Tensor, counts: Sequence[int]) -> Tensor:
+        """What the experts here say of rows (n, d) sorted by expert."""
+        up, down = self._here(self.up_proj), self._here(self.down_proj)
+        gate = None if self.gate_proj is None else self._here(self.gate_proj)
+        said: list[Tensor] = []
+        for i, x in enumerate(rows.split(list(counts))):
+            wide = linear(x, up[i])
+            hidden = self.activation(wide) if gate is None else self.activation(linear(x, gate[i])) * wide
+            said.append(linear(hidden, down[i]))
+        return torch.cat(said)
+
+    def _here(self, stack: Tensor) -> Tensor:
+        return stack if self.exchange is None else self.exchange.local(stack)
 
 
 def _within(chosen: Tensor, length: int, experts: Experts) -> Tensor:

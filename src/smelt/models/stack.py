@@ -15,6 +15,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from smelt.models.architecture import BUCKETS
 from smelt.models.attention import View
@@ -54,6 +55,8 @@ class Stack(nn.Module):
         self.dropout = build_dropout(config)
         self.remembered: list[Tensor] = []
         """What each layer was given in the last pass, its last `memory` positions: the `memory` of the next."""
+        self.recomputes = False
+        """Whether a layer's activations are not kept for the gradient but computed again (Chen et al. 2016)."""
         if config.positions == "rotary":
             cos, sin = rope_table(config)
             self.cos, self.sin = nn.Buffer(cos, persistent=False), nn.Buffer(sin, persistent=False)
@@ -76,7 +79,7 @@ class Stack(nn.Module):
             before = memory[place] if memory else None
             if self.config.memory:
                 given.append((x if before is None else torch.cat((before, x), 1))[:, -self.config.memory :].detach())
-            x = layer(x, view, source, before)
+            x = self._through(layer, x, view, source, before)
         self.remembered = given
         return self.norm(x)
 
@@ -85,6 +88,11 @@ class Stack(nn.Module):
         """Its mixtures of experts, by layer; none of a dense model."""
         branches = (block.mlp for block in cast("Iterable[Block]", self.layers))
         return [branch for branch in branches if isinstance(branch, MixtureOfExperts)]
+
+    def _through(self, layer: Block, x: Tensor, view: View, source: Source | None, before: Tensor | None) -> Tensor:
+        if self.recomputes and torch.is_grad_enabled():
+            return cast("Tensor", checkpoint(layer, x, view, source, before, use_reentrant=False))
+        return layer(x, view, source, before)
 
     def _in_order(self) -> Iterator[Block]:
         layers = cast("list[Block]", list(self.layers))

@@ -26,6 +26,7 @@ from smelt.core.shards import write_whole
 from smelt.errors import InputError
 from smelt.runs.average import Average
 from smelt.runs.loss import Learner
+from smelt.runs.world import World
 
 STATE = "state-{:09d}.safetensors"
 EVERY_SECONDS = 30.0
@@ -71,6 +72,8 @@ class Trainee:
     model: Learner
     optimisers: Sequence[torch.optim.Optimizer]
     average: Average | None = None
+    world: World = field(default_factory=World)
+    """The processes that share it."""
 
 
 class _State(BaseModel):
@@ -84,6 +87,7 @@ class _State(BaseModel):
     skipped: list[int]
     setting: str
     hash: str
+    changes: list[str] = []
 
 
 class Checkpoint:
@@ -95,7 +99,7 @@ class Checkpoint:
         self._folder, self._every, self._last = folder, every_seconds, time.monotonic()
         self._setting, self._accepts_change = setting, accepts_change
         self.changes: list[str] = []
-        """Settings that a run was gone on with, other than those it was begun with."""
+        """Settings in which the run was begun, and those in which it was gone on with instead."""
 
     @property
     def paths(self) -> list[Path]:
@@ -103,20 +107,25 @@ class Checkpoint:
         return sorted(self._folder.glob(STATE.replace("{:09d}", "*")), reverse=True)
 
     def save(self, trainee: Trainee, progress: Progress) -> None:
-        """Writes the state, if the last was long enough ago."""
-        if time.monotonic() - self._last < self._every:
+        """Writes the state, if the last was long enough ago: of several processes the first, of what all have."""
+        world = trainee.world
+        if not world.agree(time.monotonic() - self._last >= self._every):
             return
         tensors = dict(_tensors(trainee))
+        if world.rank == 0:
+            self._write(tensors, progress)
+        self._last = time.monotonic()
+
+    def _write(self, tensors: dict[str, Tensor], progress: Progress) -> None:
         said = _State(
             step=progress.step, n_tokens=progress.n_tokens, losses=progress.losses, norms=progress.norms,
             curve=[(point.step, point.n_tokens, point.loss_nats, point.skipped) for point in progress.curve],
-            skipped=progress.skipped, setting=self._setting, hash=digest(tensors),
+            skipped=progress.skipped, setting=self._setting, hash=digest(tensors), changes=self.changes,
         )  # fmt: skip
         with write_whole(self._folder / STATE.format(progress.step)) as path:
             save_file(tensors, path, metadata={"state": json.dumps(said.model_dump())})  # json keeps floats to the bit
         for old in self.paths[KEPT:]:
             old.unlink()
-        self._last = time.monotonic()
 
     def restore(self, trainee: Trainee) -> Progress:
         """Puts the last state into model and optimisers, and gives how far it was; the start where there is none.
@@ -130,27 +139,28 @@ class Checkpoint:
         tensors, said = self._read(path)
         if said.hash != digest(tensors):
             raise self._damaged(path, "does not have the hash that it was written with")
-        self._check_setting(path, said.setting)
-        weights = _named(tensors, "model")
+        self._check_setting(path, said)
+        weights, world = _named(tensors, "model"), trainee.world
         if _shapes(weights) != _shapes(trainee.model.state_dict()):
             raise self._damaged(path, "holds a model of another shape")
-        trainee.model.load_state_dict(weights)
-        for i, optimiser in enumerate(trainee.optimisers):
-            _fill(optimiser, _named(tensors, f"optimiser.{i}"))
+        trainee.model.load_state_dict(_placed(weights, trainee.model.state_dict(), world))
+        _fill(trainee, _named(tensors, "optimiser"))
         if trainee.average is not None:
-            trainee.average.tensors.update(_named(tensors, "average"))
+            averages = trainee.average.tensors
+            averages.update(_placed(_named(tensors, "average"), averages, world))
         curve = [Point(*point) for point in said.curve]
         return Progress(said.step, said.n_tokens, said.losses, curve, said.norms, said.skipped)
 
-    def _check_setting(self, path: Path, begun: str) -> None:
-        if begun == self._setting:
+    def _check_setting(self, path: Path, said: _State) -> None:
+        self.changes = said.changes
+        if said.setting == self._setting:
             return
         if not self._accepts_change:
             raise InputError(
-                where=str(path), what=f"was written by a run of {begun}", expected=self._setting,
-                do="go on as it was begun, or accept the change: it will be recorded",
+                where=str(path), what=f"was written by a run of {said.setting}", expected=self._setting,
+                do="go on as it was begun, or accept the change (machine.accept_change): it will be recorded",
             )  # fmt: skip
-        self.changes.append(f"{begun}, then {self._setting}")
+        self.changes = [*said.changes, f"step {said.step}: {said.setting}, then {self._setting}"]
 
     def _read(self, path: Path) -> tuple[dict[str, Tensor], _State]:
         try:
@@ -177,13 +187,20 @@ def digest(tensors: dict[str, Tensor]) -> str:
 
 def _tensors(trainee: Trainee) -> Iterator[tuple[str, Tensor]]:
     """All of the state by name, on the CPU; a tied head once more, which costs little."""
+    whole = trainee.world.gathered
     for name, weight in trainee.model.state_dict().items():
-        yield f"model.{name}", weight.cpu().clone()
-    for i, optimiser in enumerate(trainee.optimisers):
-        for place, state in optimiser.state_dict()["state"].items():
-            yield from ((f"optimiser.{i}.{place}.{name}", value.cpu()) for name, value in state.items())
+        yield f"model.{name}", whole(weight).clone()
+    for name, weight in trainee.model.named_parameters():
+        for optimiser in trainee.optimisers:
+            state = cast("dict[str, Tensor]", optimiser.state.get(weight, {}))
+            yield from ((f"optimiser.{key}.{name}", whole(value)) for key, value in state.items())
     if trainee.average is not None:
-        yield from ((f"average.{name}", mean.cpu()) for name, mean in trainee.average.tensors.items())
+        yield from ((f"average.{name}", whole(mean)) for name, mean in trainee.average.tensors.items())
+
+
+def _placed(tensors: dict[str, Tensor], like: Mapping[str, Tensor], world: World) -> dict[str, Tensor]:
+    """Whole tensors laid out as those of the same names."""
+    return {name: world.placed(tensor, like[name]) for name, tensor in tensors.items()}
 
 
 def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
@@ -194,10 +211,17 @@ def _named(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(f"{prefix}."): value for name, value in tensors.items() if name.startswith(f"{prefix}.")}
 
 
-def _fill(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """The optimiser's state from tensors named `place.name`."""
-    state: dict[int, dict[str, Tensor]] = {}
+def _fill(trainee: Trainee, tensors: dict[str, Tensor]) -> None:
+    """The optimisers' state from tensors named `key.parameter`; what has a parameter's shape is laid out as that."""
+    parameters = dict(trainee.model.named_parameters())
+    owners = {id(one): optimiser for optimiser in trainee.optimisers for one in _parameters(optimiser)}
     for name, value in tensors.items():
-        place, _, key = name.partition(".")
-        state.setdefault(int(place), {})[key] = value
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+        key, _, parameter = name.partition(".")
+        like = parameters[parameter]
+        placed = trainee.world.placed(value, like) if value.shape == like.shape else value.to(like.device)
+        owners[id(like)].state[like][key] = placed
+
+
+def _parameters(optimiser: torch.optim.Optimizer) -> Iterator[Tensor]:
+    for group in optimiser.param_groups:
+        yield from group["params"]

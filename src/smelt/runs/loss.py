@@ -101,6 +101,18 @@ def router_statistics(model: Learner) -> dict[str, float]:
     return {name: sum(one[name] for one in found) / len(found) for name in found[0]} if found else {}
 
 
+class Losses(nn.Module):
+    """What a model loses on a batch, as a module: what is compared, and what is minimised, a router's losses added."""
+
+    def __init__(self, model: Learner, *, smoothing: float = 0.0) -> None:
+        super().__init__()
+        self.model, self._smoothing = model, smoothing
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        own = batch_loss(self.model, batch, smoothing=self._smoothing)
+        return own.detach(), own + router_loss(self.model)
+
+
 class _CrossEntropy(torch.autograd.Function):
     """Cross-entropy whose backward pass writes the gradient, softmax minus one-hot, over what forward kept.
 

@@ -15,9 +15,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from smelt.errors import InputError
 from smelt.models.initialise import LOOKED_UP
 from smelt.runs.hparams import Hparams, LearningRates
 from smelt.runs.loss import Learner
+from smelt.runs.world import World
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Coefficients of x -> ax + bx^3 + cx^5 (Jordan et al. 2024): steepest at zero while five rounds end in [.7, 1.2]."""
@@ -59,37 +61,45 @@ class Muon(torch.optim.Optimizer):
     of unit size change as much (Jordan et al. 2024).
     """
 
-    def __init__(self, groups: list[dict[str, Any]], *, precision: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self, groups: list[dict[str, Any]], *, precision: torch.dtype = torch.float32, world: World | None = None
+    ) -> None:
         super().__init__(groups, {})
-        self._precision = precision
+        self._precision, self._world = precision, world or World()
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> Any:
         for group in self.param_groups:
-            for matrices in _by_shape(group["params"]):
+            for matrices in self._alike(group["params"]):
                 self._step_stack(matrices, group["lr"], group.get("weight_decay", 0.0))
 
     def _step_stack(self, matrices: list[nn.Parameter], lr: float, weight_decay: float) -> None:
-        gradient = torch.stack([_gradient(matrix) for matrix in matrices])  # of experts: one more axis before the last
-        state = self.state[matrices[0]]
-        if "momentum" not in state:
-            state["momentum"] = torch.zeros_like(gradient)
-        momentum = state["momentum"]
-        momentum.lerp_(gradient, 1 - MOMENTUM)
-        update = orthogonalise(gradient.lerp(momentum, MOMENTUM).to(self._precision)).to(gradient.dtype)
-        rows, columns = gradient.shape[-2:]
-        scale = max(1.0, rows / columns) ** 0.5
-        for matrix, direction in zip(matrices, update, strict=True):
+        local, first = self._world.local, matrices[0]
+        gradients = [local(_gradient(matrix)) for matrix in matrices]
+        momenta = [local(self._momentum(matrix)) for matrix in matrices]
+        for momentum, gradient in zip(momenta, gradients, strict=True):
+            momentum.lerp_(gradient, 1 - MOMENTUM)
+        ahead = [gradient.lerp(momentum, MOMENTUM) for momentum, gradient in zip(momenta, gradients, strict=True)]
+        stack = torch.stack([self._world.whole(one, first) for one in ahead])  # of experts: one axis more
+        rows, columns = stack.shape[-2:]
+        step = lr * max(1.0, rows / columns) ** 0.5
+        for matrix, turned in zip(matrices, orthogonalise(stack.to(self._precision)).to(stack.dtype), strict=True):
             if weight_decay:
-                matrix.mul_(1 - lr * weight_decay)
-            matrix.add_(direction, alpha=-lr * scale)
+                local(matrix).mul_(1 - lr * weight_decay)
+            local(matrix).add_(self._world.part(turned, first), alpha=-step)
 
+    def _momentum(self, matrix: nn.Parameter) -> Tensor:
+        state = self.state[matrix]
+        if "momentum" not in state:
+            state["momentum"] = torch.zeros_like(matrix)
+        return state["momentum"]
 
-def _by_shape(matrices: Iterable[nn.Parameter]) -> list[list[nn.Parameter]]:
-    stacks: dict[torch.Size, list[nn.Parameter]] = defaultdict(list)
-    for matrix in matrices:
-        stacks[matrix.shape].append(matrix)
-    return list(stacks.values())
+    def _alike(self, matrices: Iterable[nn.Parameter]) -> list[list[nn.Parameter]]:
+        """Matrices of one shape, and cut alike."""
+        stacks: dict[tuple[torch.Size, torch.Size], list[nn.Parameter]] = defaultdict(list)
+        for matrix in matrices:
+            stacks[matrix.shape, self._world.local(matrix).shape].append(matrix)
+        return list(stacks.values())
 
 
 def _gradient(parameter: nn.Parameter) -> Tensor:
@@ -98,7 +108,12 @@ def _gradient(parameter: nn.Parameter) -> Tensor:
 
 
 def build_optimisers(
-    model: Learner, rates: LearningRates, hparams: Hparams | None = None, *, layer_decay: float = 1.0
+    model: Learner,
+    rates: LearningRates,
+    hparams: Hparams | None = None,
+    *,
+    layer_decay: float = 1.0,
+    world: World | None = None,
 ) -> list[torch.optim.Optimizer]:
     """What `hparams` says for the matrices, AdamW for embeddings, head, norms and biases; each group has its `peak_lr`.
 
@@ -109,11 +124,21 @@ def build_optimisers(
     decayed = [{**group, "weight_decay": hparams.weight_decay} for group in groups["matrix"]]
     others = [*groups["embedding"], *groups["norm"], *groups["head"]]
     if hparams.optimiser == "adafactor":
+        _check_whole(model, world)
         return [torch.optim.Adafactor([*decayed, *others], weight_decay=0.0, eps=(None, ADAFACTOR_SCALE))]
     if hparams.optimiser == "adamw":
         return [_adamw([*decayed, *others])]
     precision = torch.bfloat16 if hparams.precision == "bf16" else torch.float32
-    return [*([Muon(decayed, precision=precision)] if decayed else []), _adamw(others)]
+    return [*([Muon(decayed, precision=precision, world=world)] if decayed else []), _adamw(others)]
+
+
+def _check_whole(model: Learner, world: World | None) -> None:
+    """InputError where parameters are cut over processes: torch's Adafactor takes norms over what is not here."""
+    if world is not None and any(world.local(weight) is not weight for weight in model.parameters()):
+        raise InputError(
+            where="hparams.optimiser adafactor", what=f"needs whole matrices, which {world.machine} cut",
+            expected="muon or adamw, or parallel = 'ddp'",
+        )  # fmt: skip
 
 
 def kind_of(name: str, parameter: Tensor) -> Literal["embedding", "head", "norm", "matrix"]:
@@ -135,14 +160,14 @@ def depth_below(name: str, n_layers: int) -> int:
 
 
 def _groups(model: Learner, rates: LearningRates, layer_decay: float) -> dict[str, list[dict[str, Any]]]:
-    """Parameters by kind, and by learning rate within it, in the model's order."""
-    found: dict[str, dict[float, list[Tensor]]] = {"matrix": {}, "embedding": {}, "norm": {}, "head": {}}
+    """Parameters by kind, and by learning rate within it, in the model's order; those cut over processes apart."""
+    found: dict[str, dict[tuple[float, type], list[Tensor]]] = {"matrix": {}, "embedding": {}, "norm": {}, "head": {}}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             kind = kind_of(name, parameter)
             rate = getattr(rates, kind) * layer_decay ** depth_below(name, model.config.n_layers)
-            found[kind].setdefault(rate, []).append(parameter)
-    return {kind: [_group(same, rate) for rate, same in of_kind.items()] for kind, of_kind in found.items()}
+            found[kind].setdefault((rate, type(parameter)), []).append(parameter)
+    return {kind: [_group(same, rate) for (rate, _), same in of_kind.items()] for kind, of_kind in found.items()}
 
 
 def _adamw(groups: list[dict[str, Any]]) -> torch.optim.Optimizer:

@@ -85,6 +85,8 @@ class RunRecord(BaseModel):
     """Held-out loss, bits per byte; none where not every token was asked for."""
     skipped: int = 0
     """Steps whose gradient was thrown away."""
+    changes: tuple[str, ...] = ()
+    """From which step on it was gone on with otherwise than it was begun: on more processes, or fewer."""
     task: str | None = None
     """What it was trained to answer, where that is not the text itself: see `tokens.examples`."""
 

@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, cast
 
 import polars as pl
 from annotated_types import Ge, Gt, MinLen
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from smelt.core.artifact import Artifact, Counts
-from smelt.core.events import Events
-from smelt.core.shards import write_json, write_whole
-from smelt.core.step import Estimate, Sizes, Step
+from smelt.core.shards import write_whole
+from smelt.core.step import RUNTIME, Estimate, Sizes, Step
 from smelt.core.work import Work
-from smelt.errors import InputError
 from smelt.models.config import ModelConfig
 from smelt.models.flops import flops_per_token
 from smelt.models.sizes import Family
 from smelt.runs.hparams import Hparams
 from smelt.runs.ladder import Rung, Spread, expected_seconds, rungs
+from smelt.runs.machine import Machine
 from smelt.runs.objective import Objective
-from smelt.runs.run import CURVE, CURVE_COLUMNS, CURVES, RECORD, RUNS, TABLE, Run, RunRecord, RunTable, table_row
+from smelt.runs.run import CURVE_COLUMNS, CURVES, RUNS, TABLE, Run, RunTable, table_row
 from smelt.tokens.examples import Examples
 from smelt.tokens.tokens import Tokens
 from smelt.units import Count, format_count
 
-if TYPE_CHECKING:
-    from smelt.runs.loop import Point
-
-EVENTS_A_RUN = 10
-LOWER = "lower the learning rates: hparams.matrix_lr, embedding_lr and head_lr, each halved, is a start"
 DEFAULT_VOCAB = 4096
 """Where an estimate is asked before anything is known of the tokenizer."""
 
@@ -61,6 +53,8 @@ class Train(Step[Run]):
     """Of the weights and of the order of the text."""
     held_out_tokens: Annotated[int, Ge(1)] = 2**16
     """Held-out tokens to evaluate on, at most; at 65,536 the standard error is .02 nats, and common to all runs."""
+    machine: Annotated[Machine, RUNTIME] = Machine()
+    """What to train it on."""
 
     @property
     def default_name(self) -> str:
@@ -81,28 +75,23 @@ class Train(Step[Run]):
     def make(self, work: Work) -> Counts:
         """Writes run.json, curve.parquet, config.json and model.safetensors."""
         # torch takes seconds to import, which a listing of the store should not pay.
-        from smelt.models.huggingface import save
-        from smelt.runs.checkpoint import Checkpoint
-        from smelt.runs.loss import router_statistics
-        from smelt.runs.train import Assignment, train_run
+        from smelt.runs.launch import launch
+        from smelt.runs.output import Output
+        from smelt.runs.train import Assignment, train_into
 
         tokens = work.open(self.tokens)
-        config = self.config(tokens.vocab)
         assignment = Assignment(
-            config=config,
+            config=self.config(tokens.vocab),
             n_tokens=self.n_tokens,
             hparams=self.hparams,
             objective=self.objective,
             seed=self.seed,
             held_out_tokens=self.held_out_tokens,
         )
-        watch = watch_run(work.events, self.default_name, n_tokens=self.n_tokens)
-        with lost_run_named(self.default_name):
-            result = train_run(assignment, tokens, watch, Checkpoint(work.scratch, setting=assignment.setting))
-        save(result.model, work.folder)
-        write_run(work, self.default_name, result.record, result.curve, router_statistics(result.model))
+        self.machine.check(assignment.config, assignment.pace.windows)
+        record = launch(train_into, self.machine, assignment, tokens, Output.of(work, self.default_name))
         fields = {"n_params", "n_tokens", "flops", "loss_nats", "bpb"}
-        return cast("Counts", result.record.model_dump(mode="json", include=fields))
+        return cast("Counts", record.model_dump(mode="json", include=fields))
 
     def estimate(self, sizes: Sizes) -> Estimate:
         """Time goes with FLOPs, and for small models with tokens."""
@@ -138,6 +127,8 @@ class Ladder(Step[RunTable]):
     """Constants of the learning-rate and batch rules."""
     held_out_tokens: Annotated[int, Ge(1)] = Train.model_fields["held_out_tokens"].default
     """Held-out tokens to evaluate on, at most."""
+    machine: Annotated[Machine, RUNTIME] = Machine()
+    """What to train each run on."""
 
     def rungs(self, vocab: int) -> list[Rung]:
         """The runs of the ladder with a tokenizer's vocabulary."""
@@ -155,6 +146,7 @@ class Ladder(Step[RunTable]):
             hparams=self.hparams,
             seed=rung.seed,
             held_out_tokens=self.held_out_tokens,
+            machine=self.machine,
         )
 
     def make(self, work: Work) -> Counts:
@@ -187,8 +179,9 @@ def write_run_table(work: Work, runs: Sequence[Run], budgets: Sequence[float]) -
     """Writes runs.parquet and curves.parquet; gives the counts of a ladder."""
     table = run_rows(runs, budgets)
     curves = [run.curve.select(pl.lit(run.folder.name).alias("run"), *CURVE_COLUMNS) for run in runs]
-    write_frame(work, RUNS, table)
-    write_frame(work, CURVES, pl.concat(curves))
+    for name, frame in ((RUNS, table), (CURVES, pl.concat(curves))):
+        with write_whole(work.folder / name) as path:
+            frame.write_parquet(path)
     return {"runs": len(runs), "budgets": len(set(budgets)), "flops": float(table["flops"].sum())}
 
 
@@ -196,56 +189,6 @@ def train_seconds(step: Step[Run], vocab: int) -> float:
     """What a `Train` step will take on one core: the order in which runs are started."""
     train = cast("Train", step)
     return expected_seconds(train.config(vocab), train.n_tokens)
-
-
-def watch_run(events: Events, name: str, *, n_tokens: float) -> Callable[[Point], None]:
-    """Tells of a run now and then, at points of its curve."""
-    started = time.monotonic()
-    told = 0.0
-
-    def watch(point: Point) -> None:
-        nonlocal told
-        if (share := point.n_tokens / n_tokens) - told >= 1 / EVENTS_A_RUN:
-            told = share
-            speed = point.n_tokens / (time.monotonic() - started)
-            events.emit("train", run=name, share=share, loss_nats=point.loss_nats, tokens_per_second=speed)
-
-    return watch
-
-
-@contextmanager
-def lost_run_named(name: str) -> Generator[None]:
-    """`InputError` that names the run, where no step can save it."""
-    from smelt.runs.guard import LostLoss
-
-    try:
-        yield
-    except LostLoss as error:
-        raise InputError(where=f"run {name}", what=str(error), expected="a finite loss", do=LOWER) from error
-
-
-def write_run(work: Work, name: str, record: RunRecord, curve: list[Point], routed: dict[str, float]) -> None:
-    """Writes run.json and curve.parquet, and tells of steps left out and of what routers did."""
-    if record.skipped:
-        what = f"run {name}: {record.skipped} of {record.steps} steps were left out"
-        work.events.emit("warning", message=f"{what}, their gradients being no numbers or far too long")
-    if routed:
-        work.events.emit("router", run=name, **routed)
-    write_frame(work, CURVE, curve_frame(curve, record))
-    write_json(work.folder / RECORD, record.model_dump(mode="json"))
-
-
-def curve_frame(curve: list[Point], record: RunRecord) -> pl.DataFrame:
-    """A learning curve as it is written: the columns of `CURVE_COLUMNS`."""
-    share = record.flops / record.steps
-    rows = [(point.step, point.n_tokens, point.step * share, point.loss_nats) for point in curve]
-    return pl.DataFrame(rows, schema=CURVE_COLUMNS, orient="row")
-
-
-def write_frame(work: Work, name: str, frame: pl.DataFrame) -> None:
-    """Writes a table into the artifact, whole."""
-    with write_whole(work.folder / name) as path:
-        frame.write_parquet(path)
 
 
 def vocab_of(sizes: Sizes, tokens: Step[Tokens] | Step[Examples]) -> int:

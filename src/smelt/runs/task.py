@@ -18,7 +18,7 @@ from smelt.errors import InputError
 from smelt.models.config import ModelConfig
 from smelt.models.flops import BACKWARD, forward_flops
 from smelt.models.huggingface import load, save
-from smelt.models.stack import EncoderDecoder, Model
+from smelt.models.stack import EncoderDecoder, Model, build_model
 from smelt.models.tuned import Tuned
 from smelt.runs.batch import Batch
 from smelt.runs.checkpoint import Checkpoint, Point
@@ -27,9 +27,11 @@ from smelt.runs.evaluate import mean_loss
 from smelt.runs.examples import DRAWN, Shelf, order
 from smelt.runs.hparams import Hparams, LearningRates, learning_rates
 from smelt.runs.loop import train
-from smelt.runs.loss import Learner
+from smelt.runs.loss import Learner, router_statistics
+from smelt.runs.output import Output
 from smelt.runs.run import TASK_HEAD, RunRecord, record_of
-from smelt.runs.train import CURVE_POINTS
+from smelt.runs.train import CURVE_POINTS, silent
+from smelt.runs.world import World
 from smelt.tokens.examples import Examples
 from smelt.tokens.tokens import SPLITS, Split
 
@@ -78,14 +80,35 @@ def with_head(model: Model, examples: Examples) -> Learner:
     return Tuned(model, n, "token" if answer == "span" else "text")
 
 
+def train_task_into(
+    world: World, begin: ModelConfig | Path, examples: Examples, assignment: TaskAssignment, output: Output
+) -> RunRecord:
+    """Trains a model of a shape, or the one in a folder, and writes it; of several processes the first writes."""
+    is_first = world.rank == 0
+    learner = with_head(_begun(begin, assignment.seed), examples)
+    world.machine.check(learner.config, assignment.batch)
+    checkpoint = output.checkpoint(f"{assignment.batch} examples a step", world.machine)
+    watch = (
+        output.watch(assignment.epochs * cast("int", examples.manifest.counts["train_tokens"])) if is_first else silent
+    )
+    with output.named():
+        result = train_task(learner, examples, assignment, watch, checkpoint, world)
+    if is_first:
+        save_learner(result.model, output.folder)
+        output.write(result.record, result.curve, router_statistics(result.model))
+    return result.record
+
+
 def train_task(
     learner: Learner,
     examples: Examples,
     assignment: TaskAssignment,
     on_point: Callable[[Point], None],
     checkpoint: Checkpoint | None = None,
+    world: World | None = None,
 ) -> TaskResult:
     """Trains a model on examples on one thread, and takes its loss on those held out."""
+    world = world or World()
     torch.set_num_threads(1)  # the sum of a product depends on how it is cut over threads
     shelf, held_out = (shelf_of(examples, learner, split) for split in SPLITS)
     _check_length(learner.config, max(shelf.longest, held_out.longest))
@@ -98,20 +121,24 @@ def train_task(
     points = train(
         learner, batches=_batches(shelf, assignment), steps=steps, step_tokens=batch_tokens, rates=rates,
         points=CURVE_POINTS, hparams=assignment.hparams, checkpoint=checkpoint, seed=assignment.seed,
-        layer_decay=assignment.layer_decay,
+        layer_decay=assignment.layer_decay, world=world,
     )  # fmt: skip
     for point in points:
         on_point(point)
         curve.append(point)
-    config = learner.config
+    learner, config = world.unwrapped(learner), learner.config
     flops = steps * assignment.batch * (1 + BACKWARD) * forward_flops(config, round(lengths[0]), round(lengths[1]))
     record = record_of(
         config, n_tokens=steps * batch_tokens, epochs=steps * assignment.batch / len(shelf), flops=float(flops),
         steps=steps, batch_tokens=batch_tokens, lr=rates.matrix, seed=assignment.seed,
         loss_nats=shelf_loss(learner, held_out), bpb=None, skipped=curve[-1].skipped if curve else 0,
-        task=examples.answer,
+        task=examples.answer, changes=tuple(checkpoint.changes) if checkpoint else (),
     )  # fmt: skip
     return TaskResult(learner, record, curve)
+
+
+def _begun(begin: ModelConfig | Path, seed: int) -> Model:
+    return load(begin) if isinstance(begin, Path) else build_model(begin, torch.Generator().manual_seed(seed))
 
 
 def shelf_of(examples: Examples, learner: Learner, split: Split) -> Shelf:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Self, cast
+from typing import Annotated, ClassVar, Self, cast
 
 from annotated_types import Ge, Gt, Le
 from pydantic import BeforeValidator, JsonValue, model_validator
@@ -14,19 +14,17 @@ from smelt.core.shards import file_digest
 from smelt.core.step import RUNTIME, Estimate, Sizes, Step
 from smelt.core.work import Work
 from smelt.errors import InputError
+from smelt.models.config import ModelConfig
 from smelt.models.flops import BACKWARD, forward_flops
 from smelt.models.sizes import Family
 from smelt.runs.hparams import Hparams
 from smelt.runs.ladder import seconds_for
+from smelt.runs.machine import Machine
 from smelt.runs.run import Run
-from smelt.runs.steps import lost_run_named, vocab_of, watch_run, write_run
+from smelt.runs.steps import vocab_of
 from smelt.tokens.examples import Examples
 from smelt.tokens.steps import absolute_path
 from smelt.tokens.tokenizer import TOKENIZER
-
-if TYPE_CHECKING:
-    from smelt.models.stack import Model
-
 
 EXPECTED_LENGTH = 32
 """Tokens of an example, where an estimate is asked before there are any (taste)."""
@@ -64,6 +62,8 @@ class TrainTask(Step[Run]):
     """How many times as fast as the layer above it each layer learns."""
     seed: Annotated[int, Ge(0)] = 0
     """Of the weights, of the order of the examples and of what is dropped."""
+    machine: Annotated[Machine, RUNTIME] = Machine()
+    """What to train it on."""
 
     @model_validator(mode="after")
     def _begins_somewhere(self) -> Self:
@@ -84,26 +84,20 @@ class TrainTask(Step[Run]):
 
     def make(self, work: Work) -> Counts:
         """Writes run.json, curve.parquet, config.json, model.safetensors, tokenizer.json, and the head where one is."""
-        from smelt.runs.checkpoint import Checkpoint
-        from smelt.runs.loss import router_statistics
-        from smelt.runs.task import TaskAssignment, save_learner, train_task, with_head
+        from smelt.runs.launch import launch
+        from smelt.runs.output import Output
+        from smelt.runs.task import TaskAssignment, train_task_into
 
         examples = work.open(self.examples)
-        learner = with_head(self._model(work, examples), examples)
         assignment = TaskAssignment(
             hparams=self.hparams, epochs=self.epochs, batch=self.batch, seed=self.seed, freeze=self.freeze,
             layer_decay=self.layer_decay, rate=self.rate,
         )  # fmt: skip
-        n_tokens = self.epochs * cast("int", examples.manifest.counts["train_tokens"])
-        watch = watch_run(work.events, self.default_name, n_tokens=n_tokens)
-        checkpoint = Checkpoint(work.scratch, setting=f"{self.batch} examples a step, one process")
-        with lost_run_named(self.default_name):
-            result = train_task(learner, examples, assignment, watch, checkpoint)
-        save_learner(result.model, work.folder)
+        begin, output = self._begin(work, examples), Output.of(work, self.default_name)
+        record = launch(train_task_into, self.machine, begin, examples, assignment, output)
         shutil.copyfile(examples.folder / TOKENIZER, work.folder / TOKENIZER)
-        write_run(work, self.default_name, result.record, result.curve, router_statistics(result.model))
         fields = {"n_params", "n_tokens", "flops", "loss_nats", "task"}
-        return cast("Counts", result.record.model_dump(mode="json", include=fields))
+        return cast("Counts", record.model_dump(mode="json", include=fields))
 
     def estimate(self, sizes: Sizes) -> Estimate:
         """Time goes with FLOPs, and for small models with tokens; of a model gone on with, nothing is known before."""
@@ -119,19 +113,13 @@ class TrainTask(Step[Run]):
         seconds = seconds_for(flops, self.epochs * n * sum(lengths)) / self.hparams.speed
         return Estimate(core_seconds=seconds, counts={"flops": flops})
 
-    def _model(self, work: Work, examples: Examples) -> Model:
-        """What it begins with."""
-        import torch
-
-        from smelt.models.huggingface import load
-        from smelt.models.stack import build_model
-
+    def _begin(self, work: Work, examples: Examples) -> ModelConfig | Path:
+        """What it begins with: a shape, or the folder of a model."""
         if self.d_model is not None and self.n_layers is not None:
-            config = self.family.shape(vocab=examples.vocab, d_model=self.d_model, n_layers=self.n_layers)
-            return build_model(config, torch.Generator().manual_seed(self.seed))
+            return self.family.shape(vocab=examples.vocab, d_model=self.d_model, n_layers=self.n_layers)
         folder = work.open(self.start).folder if self.start is not None else Path(str(self.start_folder))
         _check_tokenizer(folder, examples)
-        return load(folder)
+        return folder
 
 
 def _check_tokenizer(folder: Path, examples: Examples) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 
 import torch
 
 from smelt.errors import InputError
 from smelt.models.config import ModelConfig
 from smelt.models.flops import BACKWARD, forward_flops
+from smelt.models.huggingface import save
 from smelt.models.stack import Model, build_model
 from smelt.runs.batch import Batch
 from smelt.runs.checkpoint import Checkpoint, Point
@@ -18,8 +20,11 @@ from smelt.runs.corrupt import Asked, Int64s
 from smelt.runs.evaluate import bits_per_byte, evaluation_starts, mean_loss
 from smelt.runs.hparams import Hparams, LearningRates, Pace, learning_rates, pace
 from smelt.runs.loop import train
+from smelt.runs.loss import router_statistics
 from smelt.runs.objective import KINDS, Objective
+from smelt.runs.output import Output
 from smelt.runs.run import RunRecord, record_of
+from smelt.runs.world import World
 from smelt.tokens.sampler import Sampler
 from smelt.tokens.tokens import Tokens
 
@@ -51,7 +56,7 @@ class Assignment:
     @property
     def setting(self) -> str:
         """What must not change in mid-run."""
-        return f"{self.pace.batch_tokens:,} tokens a step, one process"
+        return f"{self.pace.batch_tokens:,} tokens a step"
 
     def __post_init__(self) -> None:
         if self.config.kind != (wanted := KINDS[self.objective.kind]):
@@ -82,17 +87,35 @@ class Result:
     curve: list[Point]
 
 
+def train_into(world: World, assignment: Assignment, tokens: Tokens, output: Output) -> RunRecord:
+    """Trains a model and writes it, with its record and curve; of several processes the first writes."""
+    is_first = world.rank == 0
+    checkpoint = output.checkpoint(assignment.setting, world.machine)
+    watch = output.watch(assignment.n_tokens) if is_first else silent
+    with output.named():
+        result = train_run(assignment, tokens, watch, checkpoint, world)
+    if is_first:
+        save(result.model, output.folder)
+        output.write(result.record, result.curve, router_statistics(result.model))
+    return result.record
+
+
 def train_run(
-    assignment: Assignment, tokens: Tokens, on_point: Callable[[Point], None], checkpoint: Checkpoint | None = None
+    assignment: Assignment,
+    tokens: Tokens,
+    on_point: Callable[[Point], None],
+    checkpoint: Checkpoint | None = None,
+    world: World | None = None,
 ) -> Result:
     """Trains and evaluates one model on one thread, calling `on_point` for each point of its curve.
 
     With a `checkpoint` a run that was killed goes on from there.
 
-    The order of windows depends on the seed alone, so runs of one seed see the same text at every size.
+    The order of windows depends on the seed alone, so runs of one seed see the same text at every size, on however many
+    processes.
     """
     torch.set_num_threads(1)  # the sum of a product depends on how it is cut over threads
-    config, hparams, seed = assignment.config, assignment.hparams, assignment.seed
+    config, hparams, seed, world = assignment.config, assignment.hparams, assignment.seed, world or World()
     steps = assignment.pace
     rates = learning_rates(hparams, d_model=config.d_model, batch_tokens=steps.batch_tokens)
     model = build_model(config, torch.Generator().manual_seed(seed))
@@ -107,11 +130,15 @@ def train_run(
         hparams=hparams,
         checkpoint=checkpoint,
         seed=seed,
+        world=world,
     )
     for point in points:
         on_point(point)
         curve.append(point)
-    return Result(model, _record(model, assignment, tokens, steps=steps, rates=rates, curve=curve), curve)
+    model = cast("Model", world.unwrapped(model))
+    changes = tuple(checkpoint.changes) if checkpoint else ()
+    record = _record(model, assignment, tokens, steps=steps, rates=rates, curve=curve, changes=changes)
+    return Result(model, record, curve)
 
 
 def window_batches(assignment: Assignment, tokens: Tokens, *, rows: int) -> Callable[[int], Batch]:
@@ -151,7 +178,14 @@ def _shape_of_spans(config: ModelConfig, objective: Objective) -> Asked:
 
 
 def _record(
-    model: Model, assignment: Assignment, tokens: Tokens, *, steps: Pace, rates: LearningRates, curve: list[Point]
+    model: Model,
+    assignment: Assignment,
+    tokens: Tokens,
+    *,
+    steps: Pace,
+    rates: LearningRates,
+    curve: list[Point],
+    changes: tuple[str, ...],
 ) -> RunRecord:
     config, objective = model.config, assignment.objective
     loss = mean_loss(model, held_out_batch(assignment, tokens))
@@ -168,7 +202,12 @@ def _record(
         loss_nats=loss,
         bpb=bits_per_byte(loss, bytes_per_token=bytes_per_token) if objective.kind == "causal" else None,
         skipped=curve[-1].skipped if curve else 0,
+        changes=changes,
     )
+
+
+def silent(point: Point) -> None:
+    """Of several processes the others tell nothing."""
 
 
 def held_out_batch(assignment: Assignment, tokens: Tokens) -> Batch:
