@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from smelt.models.config import ModelConfig
+from smelt.models.fused import functions as fused
 from smelt.models.masks import Mask
 from smelt.models.norm import build_norm
 from smelt.models.positions import rotate
@@ -55,16 +56,26 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, view: View, source: Tensor | None = None) -> Tensor:
         """(B, T, d_model) -> (B, T, d_model); keys and values are of `source` (B, S, d_model), where there is one."""
         read = x if source is None else source
-        q, k = (
-            self._turned(self.q_proj(x), self.q_norm, view.angles),
-            self._turned(self.k_proj(read), self.k_norm, view.angles),
-        )
-        return self.o_proj(self._joined(self._mix(q, k, self._heads(self.v_proj(read)), view)))
+        q, k = self._normed(self.q_proj(x), self.q_norm), self._normed(self.k_proj(read), self.k_norm)
+        v = self.v_proj(read)
+        if source is None and self._is_fused(q, view):
+            scale = self.head_dim**-0.5 if self.scale is None else self.scale
+            causal = view.mask.is_causal
+            mixed = fused.attend(q, k, v, view.angles, head_dim=self.head_dim, scale=scale, is_causal=causal)
+            return self.o_proj(mixed)
+        q, k = self._turned(q, view.angles), self._turned(k, view.angles)
+        return self.o_proj(self._joined(self._mix(q, k, self._heads(v), view)))
 
-    def _turned(self, x: Tensor, norm: nn.Module, angles: Angles | None) -> Tensor:
-        """Queries or keys by head, normed, and turned by the angles of their positions."""
-        normed = self._normed(x, norm)
-        return normed if angles is None else rotate(normed, *angles)
+    def _is_fused(self, q: Tensor, view: View) -> bool:
+        """Whether there is nothing that the fused function does not know: masks, biases, dropout."""
+        is_plain = view.mask.is_plain and view.bias is None
+        is_whole = self.dropout == 0.0 or not self.training
+        return is_plain and is_whole and q.shape[1] <= fused.LONGEST and fused.suits(q) and q.dtype is fused.HALF
+
+    def _turned(self, x: Tensor, angles: Angles | None) -> Tensor:
+        """Queries or keys by head, turned by the angles of their positions."""
+        by_head = self._heads(x)
+        return by_head if angles is None else rotate(by_head, *angles)
 
     def _mix(self, q: Tensor, k: Tensor, v: Tensor, view: View) -> Tensor:
         """Values mixed for each query, (B, heads, T, head_dim)."""
@@ -80,8 +91,8 @@ class Attention(nn.Module):
             enable_gqa=self.is_grouped,
         )  # fmt: skip
 
-    def _normed(self, x: Tensor, norm: nn.Module) -> Tensor:  # (B, T, heads * head_dim) -> (B, heads, T, head_dim)
-        return norm(self._heads(x)) if self.is_normed_by_head else self._heads(norm(x))
+    def _normed(self, x: Tensor, norm: nn.Module) -> Tensor:  # (B, T, heads * head_dim)
+        return norm(x.unflatten(-1, (-1, self.head_dim))).flatten(-2) if self.is_normed_by_head else norm(x)
 
     def _heads(self, x: Tensor) -> Tensor:  # (B, T, heads * head_dim) -> (B, heads, T, head_dim)
         return x.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
@@ -106,10 +117,8 @@ class GlobalAttention(Attention):
         self.global_v_proj = nn.Linear(config.d_model, config.d_kv, bias=config.bias)
 
     def forward(self, x: Tensor, view: View, source: Tensor | None = None) -> Tensor:
-        q, k = (
-            self._turned(self.q_proj(x), self.q_norm, view.angles),
-            self._turned(self.k_proj(x), self.k_norm, view.angles),
-        )
+        q = self._turned(self._normed(self.q_proj(x), self.q_norm), view.angles)
+        k = self._turned(self._normed(self.k_proj(x), self.k_norm), view.angles)
         mixed = self._joined(self._mix(q, k, self._heads(self.v_proj(x)), view))
         chosen = view.mask.global_tokens
         if chosen is not None and bool(chosen.any()):
@@ -122,8 +131,9 @@ class GlobalAttention(Attention):
         places = chosen.int().topk(most, dim=1).indices  # (B, most); of rows with fewer, some that are not global
         index = places[..., None].expand(-1, -1, x.shape[-1])
         at_places = None if angles is None else (angles[0][places][:, None], angles[1][places][:, None])
-        q = self._turned(self.global_q_proj(x.gather(1, index)), self.q_norm, at_places)
-        k, v = self._turned(self.global_k_proj(x), self.k_norm, angles), self._heads(self.global_v_proj(x))
+        q = self._turned(self._normed(self.global_q_proj(x.gather(1, index)), self.q_norm), at_places)
+        k = self._turned(self._normed(self.global_k_proj(x), self.k_norm), angles)
+        v = self._heads(self.global_v_proj(x))
         everything = self._mix(q, k, v, View(Mask(padding=view.mask.padding)))
         wide = places[..., None].expand(-1, -1, mixed.shape[-1])
         kept = torch.where(chosen.gather(1, places)[..., None], self._joined(everything), mixed.gather(1, wide))

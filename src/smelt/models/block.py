@@ -20,7 +20,7 @@ from smelt.models.config import ModelConfig
 from smelt.models.ffn import Gated, Plain, build_dense
 from smelt.models.masks import Mask
 from smelt.models.moe import MixtureOfExperts
-from smelt.models.norm import build_dropout, build_norm
+from smelt.models.norm import build_dropout, build_norm, build_stream_norm
 from smelt.models.recurrence import RecurrentAttention
 
 
@@ -50,11 +50,12 @@ class Block(nn.Module):
     def __init__(self, config: ModelConfig, place: int = 0, *, reads_source: bool = False) -> None:
         super().__init__()
         self.is_before = config.norm_place == "before"
-        self.input_layernorm = build_norm(config, config.d_model)
+        build = build_norm if self.is_before else build_stream_norm
+        self.input_layernorm = build(config, config.d_model)
         self.self_attn = build_attention(config)
-        self.source_layernorm = build_norm(config, config.d_model) if reads_source else None
+        self.source_layernorm = build(config, config.d_model) if reads_source else None
         self.source_attn = Attention(config) if reads_source else None
-        self.post_attention_layernorm = build_norm(config, config.d_model)
+        self.post_attention_layernorm = build(config, config.d_model)
         self.mlp = build_feed_forward(config, place)
         self.dropout = build_dropout(config)
 

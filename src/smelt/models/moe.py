@@ -19,7 +19,7 @@ from torch.nn.functional import linear, one_hot
 
 from smelt.models.architecture import Experts
 from smelt.models.config import ModelConfig
-from smelt.models.ffn import ACTIVATIONS, build_dense
+from smelt.models.ffn import ACTIVATIONS, build_dense, gated
 
 
 class Exchange(Protocol):
@@ -114,7 +114,8 @@ class MixtureOfExperts(nn.Module):
             said = self._each(tokens[which], counts.tolist())
         else:
             said = self.exchange(self._each, tokens[which], counts)
-        return torch.zeros_like(tokens).index_add(0, which, said * weights.flatten()[order, None])
+        said = said * weights.flatten()[order, None]
+        return said.new_zeros(tokens.shape).index_add(0, which, said)
 
     def _each(self, rows: Tensor, counts: Sequence[int]) -> Tensor:
         """What the experts here say of rows (n, d) sorted by expert."""
@@ -123,7 +124,7 @@ class MixtureOfExperts(nn.Module):
         said: list[Tensor] = []
         for i, x in enumerate(rows.split(list(counts))):
             wide = linear(x, up[i])
-            hidden = self.activation(wide) if gate is None else self.activation(linear(x, gate[i])) * wide
+            hidden = self.activation(wide) if gate is None else gated(self.activation, linear(x, gate[i]), wide)
             said.append(linear(hidden, down[i]))
         return torch.cat(said)
 

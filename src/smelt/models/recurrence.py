@@ -27,8 +27,8 @@ class RecurrentAttention(Attention):
 
     def forward(self, x: Tensor, view: View, source: Tensor | None = None) -> Tensor:
         assert view.distances is not None
-        read, q = x if source is None else source, self._normed(self.q_proj(x), self.q_norm)
-        k, v = self._normed(self.k_proj(read), self.k_norm), self._heads(self.v_proj(read))
+        read, q = x if source is None else source, self._heads(self._normed(self.q_proj(x), self.q_norm))
+        k, v = self._heads(self._normed(self.k_proj(read), self.k_norm)), self._heads(self.v_proj(read))
         r = self._heads(self.r_proj(view.distances)[None])
         seen = view.mask.dense(q.shape[-2], k.shape[-2], q.device)
         scale = self.head_dim**-0.5 if self.scale is None else self.scale

@@ -25,7 +25,7 @@ from smelt.models.heads import Transform
 from smelt.models.initialise import initialise
 from smelt.models.masks import Mask
 from smelt.models.moe import MixtureOfExperts
-from smelt.models.norm import build_dropout, build_norm
+from smelt.models.norm import build_dropout, build_norm, build_stream_norm
 from smelt.models.positions import buckets, rope_table, waves
 
 
@@ -46,7 +46,7 @@ class Stack(nn.Module):
         self.embed_tokens = embedding or nn.Embedding(config.vocab, config.d_embed)
         self.embed_positions = nn.Embedding(config.context, config.d_embed) if config.positions == "learned" else None
         self.embed_types = nn.Embedding(config.token_types, config.d_embed) if config.token_types else None
-        self.embed_norm = build_norm(config, config.d_embed) if config.embedding_norm else nn.Identity()
+        self.embed_norm = build_stream_norm(config, config.d_embed) if config.embedding_norm else nn.Identity()
         self.embed_proj = nn.Linear(config.d_embed, config.d_model) if config.d_embedding else nn.Identity()
         self.embed_distances = nn.Embedding(BUCKETS, config.n_heads) if config.positions == "t5" else None
         built = 1 if config.shared_layers else n_layers

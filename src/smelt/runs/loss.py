@@ -7,6 +7,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from smelt.models.fused import functions as fused
 from smelt.models.masks import Mask
 from smelt.models.stack import Decoder, Encoder, Model
 from smelt.models.tuned import Tuned
@@ -79,6 +80,8 @@ def _of_decoder(model: Decoder, batch: Batch) -> Tensor:
 
 def cross_entropy(logits: Tensor, targets: Tensor, *, smoothing: float = 0.0) -> Tensor:
     """The mean of `-log p(target)`: logits (n, vocab), targets (n,)."""
+    if fused.suits(logits) and logits.dtype is fused.HALF:
+        return fused.cross_entropy(logits, targets, smoothing)
     return cast("Tensor", _CrossEntropy.apply(logits.float(), targets, smoothing))
 
 
