@@ -26,6 +26,7 @@ from benchmarks.heldout import measure_heldout
 from benchmarks.language import measure_language
 from benchmarks.law_forms import measure_law_forms
 from benchmarks.laws import measure_laws
+from benchmarks.memory import measure_memory
 from benchmarks.metadata import measure_metadata
 from benchmarks.mixing import measure_mixing
 from benchmarks.parity import measure_parity
@@ -35,6 +36,8 @@ from benchmarks.reproductions.page import measure_reproductions
 from benchmarks.scale import measure_scale
 from benchmarks.scoring import measure_scoring
 from benchmarks.toxicity import measure_toxicity
+from benchmarks.training import measure_training
+from benchmarks.training_quality import measure_training_quality
 from smelt.core.meter import library_versions
 
 RESULTS = Path(__file__).parent / "results"
@@ -59,8 +62,11 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "scale": measure_scale,
     "heldout": measure_heldout,
     "design": measure_design,
+    "training": measure_training,
+    "memory": measure_memory,
+    "training-quality": measure_training_quality,
 }
-LONG = ("coverage", "fuzz", "scale", "design")
+LONG = ("coverage", "fuzz", "scale", "design", "training-quality")
 """Take the better part of an hour, so that they run only when they are named."""
 
 

@@ -47,7 +47,7 @@ def test_loss_does_not_depend_on_how_windows_fall_into_batches(monkeypatch: pyte
     model = Decoder(Family(context=128, tied=True).shape(vocab=40, d_model=8), torch.Generator().manual_seed(0))
     windows = np.random.default_rng(0).integers(40, size=(37, 129))
     in_three = held_out_loss(model, windows)
-    monkeypatch.setattr("smelt.runs.evaluate.BATCH_TOKENS", 10_000)
+    monkeypatch.setattr("smelt.runs.evaluate.EVALUATED_TOKENS", 10_000)
     assert in_three == pytest.approx(held_out_loss(model, windows), rel=1e-6)
 
 

@@ -17,7 +17,7 @@ from smelt.core.recipe import Recipe
 from smelt.core.store import Store
 from smelt.core.work import Runner
 from smelt.errors import InputError
-from smelt.units import format_seconds
+from smelt.units import format_bytes, format_seconds
 
 
 def run_recipe(
@@ -154,7 +154,8 @@ def _in_words(line: Explanation) -> str:
     note = f"; {line.estimate.note}" if line.estimate.note else ""
     seconds = line.estimate.core_seconds
     cost = f"   about {format_seconds(seconds)} of one core" if seconds else ""
-    return f"{state}{why}{note}{cost}"
+    memory = f", {format_bytes(line.estimate.process_bytes)} of memory" if line.estimate.process_bytes else ""
+    return f"{state}{why}{note}{cost}{memory}"
 
 
 def _explanation_json(line: Explanation) -> dict[str, JsonValue]:
@@ -164,5 +165,6 @@ def _explanation_json(line: Explanation) -> dict[str, JsonValue]:
         "state": line.state,
         "reasons": list(line.reasons),
         "core_seconds": estimate.core_seconds if estimate else 0.0,
+        "process_bytes": estimate.process_bytes if estimate else 0.0,
         "note": estimate.note if estimate else "",
     }

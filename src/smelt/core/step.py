@@ -42,6 +42,8 @@ class Estimate:
     """What making an artifact will roughly cost and hold, before it is made."""
 
     core_seconds: float = 0.0
+    process_bytes: float = 0.0
+    """Memory of one process at its peak; 0 where it is not known."""
     counts: Counts = field(default_factory=dict[str, JsonValue])
     """What the manifest's counts will roughly be: the next step's estimate starts from them."""
     note: str = ""

@@ -12,11 +12,9 @@ from smelt.errors import EmptyResult
 from smelt.models.stack import Decoder
 from smelt.runs.batch import Batch
 from smelt.runs.loss import Learner, batch_loss
+from smelt.runs.memory import EVALUATED_TOKENS
 
 Int64s = npt.NDArray[np.int64]
-
-BATCH_TOKENS = 2048
-"""Tokens at once: what stays in a core's cache."""
 
 
 def evaluation_starts(n_tokens: int, *, context: int, at_most: int) -> Int64s:
@@ -42,7 +40,7 @@ def mean_loss(model: Learner, batch: Batch) -> float:
     """Mean nats per token asked for, nothing dropped."""
     was_training = model.training
     model.eval()
-    total = sum(float(batch_loss(model, part)) * part.n_targets for part in batch.split(BATCH_TOKENS))
+    total = sum(float(batch_loss(model, part)) * part.n_targets for part in batch.split(EVALUATED_TOKENS))
     model.train(was_training)
     return total / batch.n_targets
 

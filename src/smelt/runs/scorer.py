@@ -22,7 +22,7 @@ from smelt.core.store import Store
 from smelt.errors import InputError
 from smelt.models.huggingface import CONFIG, WEIGHTS, load_decoder
 from smelt.models.stack import Decoder
-from smelt.runs.evaluate import BATCH_TOKENS
+from smelt.runs.memory import EVALUATED_TOKENS
 from smelt.tokens.encoder import Encoder
 from smelt.tokens.tokenizer import Tokenizer
 from smelt.tokens.tokens import Tokens
@@ -72,7 +72,7 @@ def text_nats(model: Decoder, streams: Sequence[npt.NDArray[np.int64]]) -> Float
         (row, ids[at : at + context + 1]) for row, ids in enumerate(streams) for at in range(0, len(ids) - 1, context)
     ]
     windows.sort(key=lambda window: len(window[1]))  # little is then padded
-    nats, rows = np.zeros(len(streams)), max(1, BATCH_TOKENS // context)
+    nats, rows = np.zeros(len(streams)), max(1, EVALUATED_TOKENS // context)
     for first in range(0, len(windows), rows):
         part = windows[first : first + rows]
         np.add.at(nats, [row for row, _ in part], _window_nats(model, [ids for _, ids in part]))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, cast
 
 import polars as pl
+import psutil
 from annotated_types import Ge, Gt, MinLen
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
@@ -16,9 +17,10 @@ from smelt.core.work import Work
 from smelt.models.config import ModelConfig
 from smelt.models.flops import flops_per_token
 from smelt.models.sizes import Family
-from smelt.runs.hparams import Hparams
+from smelt.runs.hparams import Hparams, pace
 from smelt.runs.ladder import Rung, Spread, expected_seconds, rungs
 from smelt.runs.machine import Machine
+from smelt.runs.memory import check_fits, pass_rows, training_bytes
 from smelt.runs.objective import Objective
 from smelt.runs.run import CURVE_COLUMNS, CURVES, RUNS, TABLE, Run, RunTable, table_row
 from smelt.tokens.examples import Examples
@@ -89,6 +91,7 @@ class Train(Step[Run]):
             held_out_tokens=self.held_out_tokens,
         )
         self.machine.check(assignment.config, assignment.pace.windows)
+        self._check_memory(assignment.config)
         record = launch(train_into, self.machine, assignment, tokens, Output.of(work, self.default_name))
         fields = {"n_params", "n_tokens", "flops", "loss_nats", "bpb"}
         return cast("Counts", record.model_dump(mode="json", include=fields))
@@ -97,7 +100,26 @@ class Train(Step[Run]):
         """Time goes with FLOPs, and for small models with tokens."""
         config = self.config(vocab_of(sizes, self.tokens))
         counts: Counts = {"n_tokens": self.n_tokens, "flops": flops_per_token(config) * self.n_tokens}
-        return Estimate(core_seconds=expected_seconds(config, self.n_tokens) / self.hparams.speed, counts=counts)
+        seconds = expected_seconds(config, self.n_tokens) / self.hparams.speed
+        return Estimate(core_seconds=seconds, process_bytes=self.process_bytes(config), counts=counts)
+
+    def process_bytes(self, config: ModelConfig) -> float:
+        """Memory that training the model takes."""
+        rows, row_tokens = self._rows(config)
+        n = pass_rows(self.machine, rows=rows, row_tokens=row_tokens)
+        recompute = self.machine.recompute
+        return training_bytes(config, self.hparams, pass_tokens=n * row_tokens, recompute=recompute)
+
+    def _rows(self, config: ModelConfig) -> tuple[int, int]:
+        """Rows of a step, and the tokens of each."""
+        row_tokens = config.context * self.objective.segments
+        return pace(self.hparams, n_tokens=self.n_tokens, context=row_tokens).windows, row_tokens
+
+    def _check_memory(self, config: ModelConfig) -> None:
+        if self.machine.device == "cpu":
+            rows, row_tokens = self._rows(config)
+            free = psutil.virtual_memory().available
+            check_fits(config, self.hparams, self.machine, rows=rows, row_tokens=row_tokens, available=free)
 
 
 class Ladder(Step[RunTable]):
@@ -162,6 +184,7 @@ class Ladder(Step[RunTable]):
         todo = [rung for rung in ladder if not sizes.is_made(self.train_step(rung))]
         return Estimate(
             core_seconds=sum(expected_seconds(rung.config, rung.n_tokens) for rung in todo),
+            process_bytes=max((self.train_step(rung).process_bytes(rung.config) for rung in todo), default=0.0),
             counts={"runs": len(ladder), "budgets": len(set(self.flops))},
             note=f"{len(ladder)} runs, {len(todo)} to train",
         )

@@ -1,0 +1,102 @@
+"""How much memory a process needs to train a model: what `explain` says, and what is checked before the first step.
+
+    fixed          the interpreter with its libraries, torch's above all
+    weights        with their gradients and what the optimiser keeps
+    activations    of a pass, kept for the gradient: so many numbers a token and unit of width in each layer
+    logits         of a pass, and what their loss keeps; or those of an evaluation, in fp32
+
+The constants are fitted to the peaks of 26 runs (decoders of width 64 to 512, 2 to 12 layers, vocabulary 1,024 to
+16,384, contexts of 128 to 1,024; torch 2.13, 2026-11), the furthest 9% off: `python -m benchmarks memory` for others.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from smelt.errors import InputError
+from smelt.models.config import ModelConfig
+from smelt.models.flops import n_params, n_params_embedding
+from smelt.runs.hparams import Hparams
+from smelt.runs.machine import Machine
+from smelt.units import format_bytes
+
+FLOAT = 4
+"""Bytes."""
+EVALUATED_TOKENS = 2048
+"""At once, when a run is evaluated."""
+HALF = 2
+
+
+class Constants(NamedTuple):
+    """Of a precision."""
+
+    fixed: float
+    """Bytes."""
+    weights: float
+    """Bytes over those of weights, gradients and state: what optimisers make on their way."""
+    activations: float
+    """Numbers a token, layer and unit of width, in fp32."""
+    logits: float
+    """Numbers a token and entry of the vocabulary, in fp32."""
+
+
+CONSTANTS: dict[Literal["fp32", "bf16"], Constants] = {
+    "fp32": Constants(546e6, 1.63, 23.7, 1.92),
+    "bf16": Constants(554e6, 1.15, 10.1, 0.53),
+}
+WIDE_BRANCH = 8 / 3
+"""Feed-forward width over the stream's, of the runs measured."""
+OF_BRANCH = 0.4
+"""Share of the activations that are the feed-forward branch's, and grow with its width."""
+
+
+def training_bytes(config: ModelConfig, hparams: Hparams, *, pass_tokens: int, recompute: bool = False) -> float:
+    """At its peak, of one process that has the whole model; of `pass_tokens` tokens at once."""
+    constants = CONSTANTS[hparams.precision]
+    layers = config.n_layers + (config.n_decoder_layers or config.n_layers) * (config.kind == "encoder-decoder")
+    top_k = config.experts.top_k + config.experts.shared if config.experts else 1
+    branch = top_k * config.d_ff / config.d_model / WIDE_BRANCH
+    a_layer = constants.activations * config.d_model * (1 - OF_BRANCH + OF_BRANCH * branch)
+    kept = (a_layer + layers * config.d_model) if recompute else layers * a_layer
+    shares = HALF * layers * config.n_heads * config.context if hparams.precision == "bf16" else 0
+    logits = max(pass_tokens * constants.logits, EVALUATED_TOKENS * CONSTANTS["fp32"].logits) * config.vocab
+    activations = pass_tokens * (FLOAT * kept + shares)
+    return constants.fixed + constants.weights * _kept_bytes(config, hparams) + activations + FLOAT * logits
+
+
+def pass_rows(machine: Machine, *, rows: int, row_tokens: int) -> int:
+    """Rows that a process passes at once, of those of a step."""
+    here = rows // machine.processes if machine.shares_rows else rows
+    return max(1, min(here, machine.micro_batch_tokens // row_tokens))
+
+
+def check_fits(
+    config: ModelConfig, hparams: Hparams, machine: Machine, *, rows: int, row_tokens: int, available: float
+) -> None:
+    """InputError where a process needs more than the bytes available, with how many tokens a pass would fit."""
+    n = pass_rows(machine, rows=rows, row_tokens=row_tokens)
+
+    def needed(rows: int) -> float:
+        return training_bytes(config, hparams, pass_tokens=rows * row_tokens, recompute=machine.recompute)
+
+    if needed(n) <= available:
+        return
+    fitting = next((fewer for fewer in range(n - 1, 0, -1) if needed(fewer) <= available), None)
+    raise InputError(
+        where="machine.micro_batch_tokens",
+        what=f"{n * row_tokens:,} tokens a pass need about {format_bytes(needed(n))}",
+        expected=f"at most the {format_bytes(available)} that are free",
+        do=f"take {fitting * row_tokens:,}" if fitting else _smaller(machine, needed(1)),
+    )
+
+
+def _smaller(machine: Machine, least: float) -> str:
+    recompute = "" if machine.recompute else ", or machine.recompute"
+    return f"even one row needs {format_bytes(least)}: take a smaller model or a shorter context{recompute}"
+
+
+def _kept_bytes(config: ModelConfig, hparams: Hparams) -> float:
+    """Of weights, gradients, and what the optimiser keeps: a number a matrix's weight (Muon), two (AdamW), or none."""
+    weights, others = n_params(config), n_params_embedding(config)
+    states = {"muon": weights + others, "adamw": 2 * weights, "adafactor": 0}[hparams.optimiser]
+    return FLOAT * (2 * weights + states + weights * (hparams.average is not None))
