@@ -33,6 +33,7 @@ from benchmarks.parity import measure_parity
 from benchmarks.plans import measure_plans
 from benchmarks.quickstart import measure_quickstart
 from benchmarks.reproductions.page import measure_reproductions
+from benchmarks.run_overhead import measure_run_overhead
 from benchmarks.scale import measure_scale
 from benchmarks.scoring import measure_scoring
 from benchmarks.toxicity import measure_toxicity
@@ -63,6 +64,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "heldout": measure_heldout,
     "design": measure_design,
     "training": measure_training,
+    "run-overhead": measure_run_overhead,
     "memory": measure_memory,
     "training-quality": measure_training_quality,
 }

@@ -33,19 +33,19 @@ step = "tokenize"
 corpus = "unique"
 tokenizer = "tokenizer"
 """
-SHARED = {"step": "train", "tokens": "tokens", "n_tokens": 2e4}
+SHARED = {"step": "train", "tokens": "tokens", "n_tokens": 1.5e4}
 ENCODER = {"kind": "encoder", "head": "transform"}
 RUNS: dict[str, dict[str, Any]] = {
     "d128, 5 layers, fp32": {"d_model": 128, "n_layers": 5},
     "d128, 5 layers, bf16": {"d_model": 128, "n_layers": 5, "hparams": {"precision": "bf16"}},
     "d384, 8 layers, fp32": {"d_model": 384, "n_layers": 8},
     "d384, 8 layers, bf16": {"d_model": 384, "n_layers": 8, "hparams": {"precision": "bf16"}},
-    "d256, 6 layers, fp32, AdamW": {"d_model": 256, "n_layers": 6, "hparams": {"optimiser": "adamw"}},
-    "d256, 6 layers, fp32, recomputed": {"d_model": 256, "n_layers": 6, "machine": {"recompute": True}},
-    "d256, 6 layers, fp32, 2 of 8 experts": {"d_model": 256, "n_layers": 6, "family": {"experts": {"n": 8, "top_k": 2}}},
-    "d256, 6 layers, fp32, encoder": {"d_model": 256, "n_layers": 6, "family": ENCODER, "objective": {"kind": "masked"}},
-    "d256, 6 layers, fp32, windows of 64": {"d_model": 256, "n_layers": 6, "family": {"window": 64}},
-    "d256, 3 + 3 layers, fp32, spans": {
+    "d256, 6 layers, AdamW": {"d_model": 256, "n_layers": 6, "hparams": {"optimiser": "adamw"}},
+    "d256, 6 layers, recomputed": {"d_model": 256, "n_layers": 6, "machine": {"recompute": True}},
+    "d256, 6 layers, 2 of 8 experts": {"d_model": 256, "n_layers": 6, "family": {"experts": {"n": 8, "top_k": 2}}},
+    "d256, 6 layers, encoder": {"d_model": 256, "n_layers": 6, "family": ENCODER, "objective": {"kind": "masked"}},
+    "d256, 6 layers, windows of 64": {"d_model": 256, "n_layers": 6, "family": {"window": 64}},
+    "d256, 3 + 3 layers, spans": {
         "d_model": 256, "n_layers": 3, "family": {"kind": "encoder-decoder"}, "objective": {"kind": "spans"},
     },
 }  # fmt: skip

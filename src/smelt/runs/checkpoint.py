@@ -181,7 +181,7 @@ def digest(tensors: dict[str, Tensor]) -> str:
     found = xxhash.xxh3_128()
     for name in sorted(tensors):
         found.update(f"{name} {tuple(tensors[name].shape)} {tensors[name].dtype}".encode())
-        found.update(tensors[name].reshape(-1).view(torch.uint8).numpy())
+        found.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
     return found.hexdigest()
 
 

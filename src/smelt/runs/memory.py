@@ -2,11 +2,13 @@
 
     fixed          the interpreter with its libraries, torch's above all
     weights        with their gradients and what the optimiser keeps
-    activations    of a pass, kept for the gradient: so many numbers a token and unit of width in each layer
+    activations    of a pass, kept for the gradient: so many numbers a token and unit of width in each layer; more
+                   where a step has several passes, whose memory the allocator does not fit into each other's
     logits         of a pass, and what their loss keeps; or those of an evaluation, in fp32
 
-The constants are fitted to the peaks of 26 runs (decoders of width 64 to 512, 2 to 12 layers, vocabulary 1,024 to
-16,384, contexts of 128 to 1,024; torch 2.13, 2026-11), the furthest 9% off: `python -m benchmarks memory` for others.
+The constants are fitted to the peaks of 43 runs (decoders of width 64 to 512, 2 to 12 layers, vocabulary 1,024 to
+16,384, contexts of 128 to 1,024; torch 2.13 with glibc's allocator, 2026-11): `python -m benchmarks memory` holds them
+against others.
 """
 
 from __future__ import annotations
@@ -35,14 +37,16 @@ class Constants(NamedTuple):
     weights: float
     """Bytes over those of weights, gradients and state: what optimisers make on their way."""
     activations: float
-    """Numbers a token, layer and unit of width, in fp32."""
+    """Numbers a token, layer and unit of width, in fp32: of a step of several passes."""
+    of_one_pass: float
+    """The same of a step that is one pass."""
     logits: float
     """Numbers a token and entry of the vocabulary, in fp32."""
 
 
 CONSTANTS: dict[Literal["fp32", "bf16"], Constants] = {
-    "fp32": Constants(546e6, 1.63, 23.7, 1.92),
-    "bf16": Constants(554e6, 1.15, 10.1, 0.53),
+    "fp32": Constants(fixed=542e6, weights=1.08, activations=42.4, of_one_pass=23.7, logits=1.95),
+    "bf16": Constants(fixed=561e6, weights=1.27, activations=12.6, of_one_pass=10.1, logits=0.37),
 }
 WIDE_BRANCH = 8 / 3
 """Feed-forward width over the stream's, of the runs measured."""
@@ -50,13 +54,16 @@ OF_BRANCH = 0.4
 """Share of the activations that are the feed-forward branch's, and grow with its width."""
 
 
-def training_bytes(config: ModelConfig, hparams: Hparams, *, pass_tokens: int, recompute: bool = False) -> float:
-    """At its peak, of one process that has the whole model; of `pass_tokens` tokens at once."""
+def training_bytes(
+    config: ModelConfig, hparams: Hparams, *, pass_tokens: int, passes: int = 2, recompute: bool = False
+) -> float:
+    """At its peak, of one process that has the whole model; of `pass_tokens` tokens at once, so many times a step."""
     constants = CONSTANTS[hparams.precision]
     layers = config.n_layers + (config.n_decoder_layers or config.n_layers) * (config.kind == "encoder-decoder")
     top_k = config.experts.top_k + config.experts.shared if config.experts else 1
     branch = top_k * config.d_ff / config.d_model / WIDE_BRANCH
-    a_layer = constants.activations * config.d_model * (1 - OF_BRANCH + OF_BRANCH * branch)
+    numbers = constants.of_one_pass if passes == 1 else constants.activations
+    a_layer = numbers * config.d_model * (1 - OF_BRANCH + OF_BRANCH * branch)
     kept = (a_layer + layers * config.d_model) if recompute else layers * a_layer
     shares = HALF * layers * config.n_heads * config.context if hparams.precision == "bf16" else 0
     logits = max(pass_tokens * constants.logits, EVALUATED_TOKENS * CONSTANTS["fp32"].logits) * config.vocab
@@ -70,14 +77,24 @@ def pass_rows(machine: Machine, *, rows: int, row_tokens: int) -> int:
     return max(1, min(here, machine.micro_batch_tokens // row_tokens))
 
 
+def needed_bytes(
+    config: ModelConfig, hparams: Hparams, machine: Machine, *, rows: int, row_tokens: int, at_once: int | None = None
+) -> float:
+    """What a process of a machine needs for steps of so many rows, passing some at once, or as many as the machine
+    says."""
+    n = at_once or pass_rows(machine, rows=rows, row_tokens=row_tokens)
+    passes = -(-rows // n)
+    return training_bytes(config, hparams, pass_tokens=n * row_tokens, passes=passes, recompute=machine.recompute)
+
+
 def check_fits(
     config: ModelConfig, hparams: Hparams, machine: Machine, *, rows: int, row_tokens: int, available: float
 ) -> None:
     """InputError where a process needs more than the bytes available, with how many tokens a pass would fit."""
     n = pass_rows(machine, rows=rows, row_tokens=row_tokens)
 
-    def needed(rows: int) -> float:
-        return training_bytes(config, hparams, pass_tokens=rows * row_tokens, recompute=machine.recompute)
+    def needed(n: int) -> float:
+        return needed_bytes(config, hparams, machine, rows=rows, row_tokens=row_tokens, at_once=n)
 
     if needed(n) <= available:
         return

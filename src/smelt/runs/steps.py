@@ -20,7 +20,7 @@ from smelt.models.sizes import Family
 from smelt.runs.hparams import Hparams, pace
 from smelt.runs.ladder import Rung, Spread, expected_seconds, rungs
 from smelt.runs.machine import Machine
-from smelt.runs.memory import check_fits, pass_rows, training_bytes
+from smelt.runs.memory import check_fits, needed_bytes
 from smelt.runs.objective import Objective
 from smelt.runs.run import CURVE_COLUMNS, CURVES, RUNS, TABLE, Run, RunTable, table_row
 from smelt.tokens.examples import Examples
@@ -106,9 +106,7 @@ class Train(Step[Run]):
     def process_bytes(self, config: ModelConfig) -> float:
         """Memory that training the model takes."""
         rows, row_tokens = self._rows(config)
-        n = pass_rows(self.machine, rows=rows, row_tokens=row_tokens)
-        recompute = self.machine.recompute
-        return training_bytes(config, self.hparams, pass_tokens=n * row_tokens, recompute=recompute)
+        return needed_bytes(config, self.hparams, self.machine, rows=rows, row_tokens=row_tokens)
 
     def _rows(self, config: ModelConfig) -> tuple[int, int]:
         """Rows of a step, and the tokens of each."""
