@@ -47,13 +47,13 @@ def test_what_does_not_fit_is_refused_with_the_pass_that_would() -> None:
     advised = int(str(refused.value).rpartition("take ")[2].replace(",", ""))
     smaller = Machine(micro_batch_tokens=advised)
     check_fits(CONFIG, HPARAMS, smaller, rows=rows, row_tokens=256, available=2e9)
+    larger = Machine(micro_batch_tokens=advised + 256)
     with pytest.raises(InputError):
-        larger = Machine(micro_batch_tokens=advised + 256)
         check_fits(CONFIG, HPARAMS, larger, rows=rows, row_tokens=256, available=2e9)
 
 
 def test_where_nothing_fits_a_smaller_model_is_advised() -> None:
     with pytest.raises(
-        InputError, match="even one row needs .*: take a smaller model or a shorter context, or machine"
+        InputError, match=r"even one row needs .*: take a smaller model or a shorter context, or machine"
     ):
         check_fits(CONFIG, HPARAMS, Machine(), rows=8, row_tokens=256, available=3e8)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,6 @@ from smelt.runs.guard import LostLoss
 from smelt.runs.machine import Machine
 from smelt.runs.run import CURVE, CURVE_COLUMNS, RECORD, RunRecord
 
-EVENTS_A_RUN = 10
 LOWER = "lower the learning rates: hparams.matrix_lr, embedding_lr and head_lr, each halved, is a start"
 
 
@@ -42,21 +40,10 @@ class Output:
         """What a killed run goes on from."""
         return Checkpoint(self.scratch, setting=f"{setting}, {machine}", accepts_change=machine.accept_change)
 
-    def watch(self, n_tokens: float) -> Callable[[Point], None]:
-        """Tells of the run now and then, at points of its curve."""
-        started = time.monotonic()
-        told = 0.0
-
-        def watch(point: Point) -> None:
-            nonlocal told
-            if (share := point.n_tokens / n_tokens) - told >= 1 / EVENTS_A_RUN:
-                told = share
-                speed = point.n_tokens / (time.monotonic() - started)
-                self.events.emit(
-                    "train", run=self.name, share=share, loss_nats=point.loss_nats, tokens_per_second=speed
-                )
-
-        return watch
+    @property
+    def trackers(self) -> Path:
+        """Beside the store."""
+        return self.folder.parents[2] / "trackers"
 
     @contextmanager
     def named(self) -> Generator[None]:

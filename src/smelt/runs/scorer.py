@@ -80,13 +80,14 @@ def text_nats(model: Decoder, streams: Sequence[npt.NDArray[np.int64]]) -> Float
 
 
 def find_tokenizer(folder: Path) -> Path:
-    """The `tokenizer.json` of a run: beside it, or of the tokenizer that its tokens were made with."""
+    """The `tokenizer.json` of a run or of tokens: beside it, or of the tokenizer that the tokens were made with."""
     if (folder / TOKENIZER).is_file():
         return folder / TOKENIZER
     manifests = {found.fingerprint: (place, found) for place, found in Store(folder.parent.parent).manifests()}
     manifest = read_manifest(folder)
     for kind in (Tokens.kind, Tokenizer.kind):
-        manifest = _input_of(manifest, kind, manifests)
+        if manifest is None or manifest.kind != kind:
+            manifest = _input_of(manifest, kind, manifests)
     if manifest is None:
         raise InputError(
             where=str(folder),

@@ -23,6 +23,7 @@ from smelt.runs.machine import Machine
 from smelt.runs.memory import check_fits, needed_bytes
 from smelt.runs.objective import Objective
 from smelt.runs.run import CURVE_COLUMNS, CURVES, RUNS, TABLE, Run, RunTable, table_row
+from smelt.runs.watch import Watch
 from smelt.tokens.examples import Examples
 from smelt.tokens.tokens import Tokens
 from smelt.units import Count, format_count
@@ -57,6 +58,8 @@ class Train(Step[Run]):
     """Held-out tokens to evaluate on, at most; at 65,536 the standard error is .02 nats, and common to all runs."""
     machine: Annotated[Machine, RUNTIME] = Machine()
     """What to train it on."""
+    watch: Annotated[Watch, RUNTIME] = Watch()
+    """What is told of it on its way."""
 
     @property
     def default_name(self) -> str:
@@ -92,7 +95,8 @@ class Train(Step[Run]):
         )
         self.machine.check(assignment.config, assignment.pace.windows)
         self._check_memory(assignment.config)
-        record = launch(train_into, self.machine, assignment, tokens, Output.of(work, self.default_name))
+        output = Output.of(work, self.default_name)
+        record = launch(train_into, self.machine, assignment, tokens, output, self.watch)
         fields = {"n_params", "n_tokens", "flops", "loss_nats", "bpb"}
         return cast("Counts", record.model_dump(mode="json", include=fields))
 
@@ -149,6 +153,8 @@ class Ladder(Step[RunTable]):
     """Held-out tokens to evaluate on, at most."""
     machine: Annotated[Machine, RUNTIME] = Machine()
     """What to train each run on."""
+    watch: Annotated[Watch, RUNTIME] = Watch()
+    """What is told of each on its way."""
 
     def rungs(self, vocab: int) -> list[Rung]:
         """The runs of the ladder with a tokenizer's vocabulary."""
@@ -167,6 +173,7 @@ class Ladder(Step[RunTable]):
             seed=rung.seed,
             held_out_tokens=self.held_out_tokens,
             machine=self.machine,
+            watch=self.watch,
         )
 
     def make(self, work: Work) -> Counts:

@@ -30,7 +30,9 @@ from smelt.runs.loop import train
 from smelt.runs.loss import Learner, router_statistics
 from smelt.runs.output import Output
 from smelt.runs.run import TASK_HEAD, RunRecord, record_of
-from smelt.runs.train import CURVE_POINTS, silent
+from smelt.runs.train import CURVE_POINTS, OnPoint, silent
+from smelt.runs.watch import Watch
+from smelt.runs.watcher import Watcher
 from smelt.runs.world import World
 from smelt.tokens.examples import Examples
 from smelt.tokens.tokens import SPLITS, Split
@@ -88,9 +90,8 @@ def train_task_into(
     learner = with_head(_begun(begin, assignment.seed), examples)
     world.machine.check(learner.config, assignment.batch)
     checkpoint = output.checkpoint(f"{assignment.batch} examples a step", world.machine)
-    watch = (
-        output.watch(assignment.epochs * cast("int", examples.manifest.counts["train_tokens"])) if is_first else silent
-    )
+    n_tokens = assignment.epochs * cast("int", examples.manifest.counts["train_tokens"])
+    watch = Watcher(Watch(), output, n_tokens=n_tokens) if is_first else silent
     with output.named():
         result = train_task(learner, examples, assignment, watch, checkpoint, world)
     if is_first:
@@ -103,7 +104,7 @@ def train_task(
     learner: Learner,
     examples: Examples,
     assignment: TaskAssignment,
-    on_point: Callable[[Point], None],
+    on_point: OnPoint,
     checkpoint: Checkpoint | None = None,
     world: World | None = None,
 ) -> TaskResult:
@@ -124,7 +125,7 @@ def train_task(
         layer_decay=assignment.layer_decay, world=world,
     )  # fmt: skip
     for point in points:
-        on_point(point)
+        on_point(learner, point)
         curve.append(point)
     learner, config = world.unwrapped(learner), learner.config
     flops = steps * assignment.batch * (1 + BACKWARD) * forward_flops(config, round(lengths[0]), round(lengths[1]))

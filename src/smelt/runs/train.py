@@ -20,10 +20,13 @@ from smelt.runs.corrupt import Asked, Int64s
 from smelt.runs.evaluate import bits_per_byte, evaluation_starts, mean_loss
 from smelt.runs.hparams import Hparams, LearningRates, Pace, learning_rates, pace
 from smelt.runs.loop import train
-from smelt.runs.loss import router_statistics
+from smelt.runs.loss import Learner, router_statistics
 from smelt.runs.objective import KINDS, Objective
 from smelt.runs.output import Output
 from smelt.runs.run import RunRecord, record_of
+from smelt.runs.scorer import find_tokenizer
+from smelt.runs.watch import Watch
+from smelt.runs.watcher import Probe, Watcher, check_watched
 from smelt.runs.world import World
 from smelt.tokens.sampler import Sampler
 from smelt.tokens.tokens import Tokens
@@ -32,6 +35,10 @@ CURVE_POINTS = 100
 """Rows of a learning curve, at least: enough to draw it."""
 STEPS_DRAWN = 64
 """Steps whose windows are drawn at once: one by one takes 7% of a small model's step (measured 2026-11)."""
+
+
+OnPoint = Callable[[Learner, Point], None]
+"""Is called with the model at each point of its curve."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +94,16 @@ class Result:
     curve: list[Point]
 
 
-def train_into(world: World, assignment: Assignment, tokens: Tokens, output: Output) -> RunRecord:
+def train_into(
+    world: World, assignment: Assignment, tokens: Tokens, output: Output, watch: Watch | None = None
+) -> RunRecord:
     """Trains a model and writes it, with its record and curve; of several processes the first writes."""
-    is_first = world.rank == 0
+    is_first, watch = world.rank == 0, watch or Watch()
     checkpoint = output.checkpoint(assignment.setting, world.machine)
-    watch = output.watch(assignment.n_tokens) if is_first else silent
+    check_watched(watch, assignment.config.kind, world)
+    on_point = _watcher(watch, output, assignment, tokens) if is_first else silent
     with output.named():
-        result = train_run(assignment, tokens, watch, checkpoint, world)
+        result = train_run(assignment, tokens, on_point, checkpoint, world)
     if is_first:
         save(result.model, output.folder)
         output.write(result.record, result.curve, router_statistics(result.model))
@@ -103,11 +113,11 @@ def train_into(world: World, assignment: Assignment, tokens: Tokens, output: Out
 def train_run(
     assignment: Assignment,
     tokens: Tokens,
-    on_point: Callable[[Point], None],
+    on_point: OnPoint,
     checkpoint: Checkpoint | None = None,
     world: World | None = None,
 ) -> Result:
-    """Trains and evaluates one model on one thread, calling `on_point` for each point of its curve.
+    """Trains and evaluates one model on one thread, calling `on_point` with it for each point of its curve.
 
     With a `checkpoint` a run that was killed goes on from there.
 
@@ -133,7 +143,7 @@ def train_run(
         world=world,
     )
     for point in points:
-        on_point(point)
+        on_point(model, point)
         curve.append(point)
     model = cast("Model", world.unwrapped(model))
     changes = tuple(checkpoint.changes) if checkpoint else ()
@@ -206,7 +216,15 @@ def _record(
     )
 
 
-def silent(point: Point) -> None:
+def _watcher(watch: Watch, output: Output, assignment: Assignment, tokens: Tokens) -> Watcher:
+    steps = assignment.pace
+    flops = float(steps.steps * steps.windows * flops_a_row(assignment.config, assignment.objective))
+    tokenizer = find_tokenizer(tokens.folder) if watch.samples else None
+    probe = Probe(tokens, assignment.held_out_tokens, tokenizer)
+    return Watcher(watch, output, n_tokens=steps.n_tokens, flops=flops, probe=probe)
+
+
+def silent(model: Learner, point: Point) -> None:
     """Of several processes the others tell nothing."""
 
 
