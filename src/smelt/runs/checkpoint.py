@@ -94,9 +94,17 @@ class Checkpoint:
     """The last states of a run, in a folder that outlives a kill."""
 
     def __init__(
-        self, folder: Path, *, every_seconds: float = EVERY_SECONDS, setting: str = "", accepts_change: bool = False
+        self,
+        folder: Path,
+        *,
+        every_seconds: float = EVERY_SECONDS,
+        setting: str = "",
+        accepts_change: bool = False,
+        kept: Path | None = None,
+        kept_steps: frozenset[int] = frozenset(),
     ) -> None:
         self._folder, self._every, self._last = folder, every_seconds, time.monotonic()
+        self._kept, self._kept_steps = kept or folder, kept_steps
         self._setting, self._accepts_change = setting, accepts_change
         self.changes: list[str] = []
         """Settings in which the run was begun, and those in which it was gone on with instead."""
@@ -107,25 +115,30 @@ class Checkpoint:
         return sorted(self._folder.glob(STATE.replace("{:09d}", "*")), reverse=True)
 
     def save(self, trainee: Trainee, progress: Progress) -> None:
-        """Writes the state, if the last was long enough ago: of several processes the first, of what all have."""
-        world = trainee.world
-        if not world.agree(time.monotonic() - self._last >= self._every):
+        """Writes the state, if the last was long enough ago or it is to be kept: of several processes the first, of
+        what all have."""
+        world, is_kept = trainee.world, progress.step in self._kept_steps
+        is_due = world.agree(time.monotonic() - self._last >= self._every)
+        if not is_due and not is_kept:
             return
         tensors = dict(_tensors(trainee))
-        if world.rank == 0:
-            self._write(tensors, progress)
-        self._last = time.monotonic()
+        if world.rank == 0 and is_kept:
+            self._kept.mkdir(parents=True, exist_ok=True)
+            self._write(self._kept, tensors, progress)
+        if world.rank == 0 and is_due:
+            self._write(self._folder, tensors, progress)
+            for old in self.paths[KEPT:]:
+                old.unlink()
+        self._last = time.monotonic() if is_due else self._last
 
-    def _write(self, tensors: dict[str, Tensor], progress: Progress) -> None:
+    def _write(self, folder: Path, tensors: dict[str, Tensor], progress: Progress) -> None:
         said = _State(
             step=progress.step, n_tokens=progress.n_tokens, losses=progress.losses, norms=progress.norms,
             curve=[(point.step, point.n_tokens, point.loss_nats, point.skipped) for point in progress.curve],
             skipped=progress.skipped, setting=self._setting, hash=digest(tensors), changes=self.changes,
         )  # fmt: skip
-        with write_whole(self._folder / STATE.format(progress.step)) as path:
+        with write_whole(folder / STATE.format(progress.step)) as path:
             save_file(tensors, path, metadata={"state": json.dumps(said.model_dump())})  # json keeps floats to the bit
-        for old in self.paths[KEPT:]:
-            old.unlink()
 
     def restore(self, trainee: Trainee) -> Progress:
         """Puts the last state into model and optimisers, and gives how far it was; the start where there is none.

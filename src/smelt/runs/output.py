@@ -13,6 +13,7 @@ from smelt.core.events import Events
 from smelt.core.shards import write_json, write_whole
 from smelt.core.work import Work
 from smelt.errors import InputError
+from smelt.runs.branches import FOLDER
 from smelt.runs.checkpoint import Checkpoint, Point
 from smelt.runs.guard import LostLoss
 from smelt.runs.machine import Machine
@@ -36,9 +37,12 @@ class Output:
         """Into the artifact that is being made."""
         return cls(work.folder, work.scratch, work.events, name)
 
-    def checkpoint(self, setting: str, machine: Machine) -> Checkpoint:
-        """What a killed run goes on from."""
-        return Checkpoint(self.scratch, setting=f"{setting}, {machine}", accepts_change=machine.accept_change)
+    def checkpoint(self, setting: str, machine: Machine, forks: frozenset[int] = frozenset()) -> Checkpoint:
+        """What a killed run goes on from; after some steps, what branches of it begin with."""
+        return Checkpoint(
+            self.scratch, setting=f"{setting}, {machine}", accepts_change=machine.accept_change,
+            kept=self.folder / FOLDER, kept_steps=forks,
+        )  # fmt: skip
 
     @property
     def trackers(self) -> Path:

@@ -38,13 +38,17 @@ class Schedule(BaseModel):
             return (step + 1) / warmup
         if self.kind == "inverse-sqrt":
             return math.sqrt(warmup / (step + 1))
-        level = max(warmup, steps - round(self.decay * steps)) if self.kind == "wsd" else warmup
+        level = self.level_steps(steps) if self.kind == "wsd" else warmup
         if step < level:
             return 1.0
         left = (steps - step) / (steps - level + 1)
         if self.kind == "cosine":
             left = (1 - math.cos(math.pi * left)) / 2
         return self.final + (1 - self.final) * left
+
+    def level_steps(self, steps: int) -> int:
+        """wsd: steps until it begins to fall."""
+        return max(self.warmup_steps(steps), steps - round(self.decay * steps))
 
     def warmup_steps(self, steps: int) -> int:
         """Steps until the peak is reached."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, cast
 
 import polars as pl
 import psutil
 from annotated_types import Ge, Gt, MinLen
-from pydantic import SerializerFunctionWrapHandler, model_serializer
+from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from smelt.core.artifact import Artifact, Counts
 from smelt.core.shards import write_whole
@@ -17,6 +19,7 @@ from smelt.core.work import Work
 from smelt.models.config import ModelConfig
 from smelt.models.flops import flops_per_token
 from smelt.models.sizes import Family
+from smelt.runs.branches import FOLDER, branch_hparams, branch_pace, fork
 from smelt.runs.hparams import Hparams, pace
 from smelt.runs.ladder import Rung, Spread, expected_seconds, rungs
 from smelt.runs.machine import Machine
@@ -27,6 +30,9 @@ from smelt.runs.watch import Watch
 from smelt.tokens.examples import Examples
 from smelt.tokens.tokens import Tokens
 from smelt.units import Count, format_count
+
+if TYPE_CHECKING:
+    from smelt.runs.train import Assignment
 
 DEFAULT_VOCAB = 4096
 """Where an estimate is asked before anything is known of the tokenizer."""
@@ -54,6 +60,8 @@ class Train(Step[Run]):
     """What it is asked; the family's kind must be one that can answer."""
     seed: Annotated[int, Ge(0)] = 0
     """Of the weights and of the order of the text."""
+    branches: tuple[Annotated[Count, Gt(0)], ...] = ()
+    """Tokens of shorter runs that will share the level part of this one, whose schedule is wsd: see `train-branch`."""
     held_out_tokens: Annotated[int, Ge(1)] = 2**16
     """Held-out tokens to evaluate on, at most; at 65,536 the standard error is .02 nats, and common to all runs."""
     machine: Annotated[Machine, RUNTIME] = Machine()
@@ -70,7 +78,8 @@ class Train(Step[Run]):
     def _without_objective(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """As runs were written before there was another: they keep their names in the store."""
         values: dict[str, Any] = handler(self)
-        return {name: value for name, value in values.items() if name != "objective" or self.objective != Objective()}
+        later = {"objective": self.objective == Objective(), "branches": not self.branches}
+        return {name: value for name, value in values.items() if not later.get(name, False)}
 
     def config(self, vocab: int) -> ModelConfig:
         """The model's shape with a tokenizer's vocabulary, and what the objective adds to it."""
@@ -78,24 +87,33 @@ class Train(Step[Run]):
         return self.family.shape(vocab=vocab, d_model=self.d_model, n_layers=self.n_layers)
 
     def make(self, work: Work) -> Counts:
-        """Writes run.json, curve.parquet, config.json and model.safetensors."""
-        # torch takes seconds to import, which a listing of the store should not pay.
-        from smelt.runs.launch import launch
-        from smelt.runs.output import Output
-        from smelt.runs.train import Assignment, train_into
+        """Writes run.json, curve.parquet, config.json and model.safetensors; in branches/, states to branch from."""
+        return self.run(work, self.assignment(work.open(self.tokens).vocab), self.default_name)
 
-        tokens = work.open(self.tokens)
-        assignment = Assignment(
-            config=self.config(tokens.vocab),
+    def assignment(self, vocab: int) -> Assignment:
+        """What it is to do, with a tokenizer's vocabulary."""
+        from smelt.runs.train import Assignment  # torch takes seconds to import, which a listing should not pay
+
+        return Assignment(
+            config=self.config(vocab),
             n_tokens=self.n_tokens,
             hparams=self.hparams,
             objective=self.objective,
             seed=self.seed,
             held_out_tokens=self.held_out_tokens,
+            branches=self.branches,
         )
+
+    def run(self, work: Work, assignment: Assignment, name: str) -> Counts:
+        """Trains what is assigned, and writes it."""
+        from smelt.runs.launch import launch
+        from smelt.runs.output import Output
+        from smelt.runs.train import train_into
+
+        tokens = work.open(self.tokens)
         self.machine.check(assignment.config, assignment.pace.windows)
         self._check_memory(assignment.config)
-        output = Output.of(work, self.default_name)
+        output = Output.of(work, name)
         record = launch(train_into, self.machine, assignment, tokens, output, self.watch)
         fields = {"n_params", "n_tokens", "flops", "loss_nats", "bpb"}
         return cast("Counts", record.model_dump(mode="json", include=fields))
@@ -122,6 +140,54 @@ class Train(Step[Run]):
             rows, row_tokens = self._rows(config)
             free = psutil.virtual_memory().available
             check_fits(config, self.hparams, self.machine, rows=rows, row_tokens=row_tokens, available=free)
+
+
+class TrainBranch(Step[Run]):
+    """A shorter run that shares the level part of another, and is trained from where it begins to fall."""
+
+    step: ClassVar[str] = "train-branch"
+    makes: ClassVar[type[Artifact]] = Run
+
+    trunk: Step[Run]
+    """A step `train` that names these tokens among its `branches`."""
+    n_tokens: Annotated[Count, Gt(0)]
+    """Tokens of the whole branch, the shared ones too."""
+
+    @property
+    def default_name(self) -> str:
+        """Such as `d24-l2-1m-s0-251k`."""
+        return f"{self.trunk.default_name}-{format_count(self.n_tokens)}"
+
+    @model_validator(mode="after")
+    def _is_kept(self) -> Self:
+        if not isinstance(self.trunk, Train):
+            raise ValueError(f"trunk is a step {self.trunk.step}, not train")
+        if self.n_tokens not in self.trunk.branches:
+            raise ValueError(f"the trunk keeps no state for {self.n_tokens:g} tokens: add them to its branches")
+        return self
+
+    def make(self, work: Work) -> Counts:
+        """Writes what `train` writes: the same weights as if all had been trained anew."""
+        train, scratch = cast("Train", self.trunk), work.scratch
+        whole = train.assignment(work.open(train.tokens).vocab)
+        pace = branch_pace(whole.pace, self.n_tokens)
+        hparams = branch_hparams(whole.hparams, whole.pace, pace)
+        assignment = replace(whole, n_tokens=self.n_tokens, hparams=hparams, branches=(), trunk=whole.pace)
+        if not any(scratch.glob("state-*")):  # none of its own, from before a kill
+            step = fork(whole.hparams, whole.pace, self.n_tokens)
+            state = next((work.open(self.trunk).folder / FOLDER).glob(f"state-{step:09d}.*"))
+            scratch.mkdir(parents=True, exist_ok=True)
+            with write_whole(scratch / state.name) as path:
+                shutil.copyfile(state, path)
+        return train.run(work, assignment, self.default_name)
+
+    def estimate(self, sizes: Sizes) -> Estimate:
+        """Of the fall alone."""
+        train = cast("Train", self.trunk)
+        whole, share = train.estimate(sizes), self.n_tokens / train.n_tokens
+        seconds = whole.core_seconds * share * train.hparams.schedule.decay
+        counts: Counts = {"n_tokens": self.n_tokens, "flops": cast("float", whole.counts["flops"]) * share}
+        return Estimate(core_seconds=seconds, process_bytes=whole.process_bytes, counts=counts)
 
 
 class Ladder(Step[RunTable]):

@@ -15,6 +15,7 @@ from smelt.models.flops import BACKWARD, forward_flops
 from smelt.models.huggingface import save
 from smelt.models.stack import Model, build_model
 from smelt.runs.batch import Batch
+from smelt.runs.branches import branch_pace, forks
 from smelt.runs.checkpoint import Checkpoint, Point
 from smelt.runs.corrupt import Asked, Int64s
 from smelt.runs.evaluate import bits_per_byte, evaluation_starts, mean_loss
@@ -54,10 +55,16 @@ class Assignment:
     """Of the weights, of the order of the windows and of what is hidden in them."""
     held_out_tokens: int
     """Tokens to evaluate on, at most."""
+    branches: tuple[float, ...] = ()
+    """Tokens of shorter runs that are to share its level part."""
+    trunk: Pace | None = None
+    """Of the longer run, where this is a branch of one."""
 
     @property
     def pace(self) -> Pace:
         """How the tokens are cut into steps."""
+        if self.trunk is not None:
+            return branch_pace(self.trunk, self.n_tokens)
         return pace(self.hparams, n_tokens=self.n_tokens, context=self.config.context * self.objective.segments)
 
     @property
@@ -99,7 +106,8 @@ def train_into(
 ) -> RunRecord:
     """Trains a model and writes it, with its record and curve; of several processes the first writes."""
     is_first, watch = world.rank == 0, watch or Watch()
-    checkpoint = output.checkpoint(assignment.setting, world.machine)
+    kept = forks(assignment.hparams, assignment.pace, assignment.branches)
+    checkpoint = output.checkpoint(assignment.setting, world.machine, kept)
     check_watched(watch, assignment.config.kind, world)
     on_point = _watcher(watch, output, assignment, tokens) if is_first else silent
     with output.named():
