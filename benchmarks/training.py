@@ -36,7 +36,7 @@ VOCAB, CONTEXT, ROWS = 4096, 256, 16
 SHAPES = {"1M": (128, 5), "5M": (256, 6), "15M": (384, 8)}
 """Parameters of the layers, of embedding and head apart: width and layers."""
 MICRO_ROWS = (2, 4, 8, 16)
-TURNS = 5
+TURNS = 3
 ALLOCATOR = {"GLIBC_TUNABLES": ":".join(f"glibc.malloc.{name}" for name in (
     "hugetlb=1", f"mmap_threshold={2**30}", f"trim_threshold={2**30}")
 )}  # fmt: skip

@@ -71,6 +71,33 @@ def explain(
 
 
 @app.command()
+def launch(
+    recipe: RecipeArgument,
+    overrides: OverridesArgument = None,
+    on: Annotated[str, typer.Option(help="Slurm or kubernetes.")] = "slurm",
+    nodes: Annotated[int, typer.Option(min=1, help="Machines.")] = 1,
+    cores: Annotated[int, typer.Option(min=1, help="Of each.")] = 8,
+    gpus: Annotated[int, typer.Option(min=0, help="Of each.")] = 0,
+    memory: Annotated[str, typer.Option(help="Of each, such as 64GB.")] = "32GB",
+    hours: Annotated[float, typer.Option(min=0.02, help="At most.")] = 24.0,
+    image: Annotated[str | None, typer.Option(help="Kubernetes: an image with smelt and Ray.")] = None,
+    claim: Annotated[str | None, typer.Option(help="Kubernetes: the volume claim of the shared folder.")] = None,
+    shared: Annotated[Path, typer.Option(help="The folder that all machines have, with recipe and store.")] = Path(),
+    store: StoreOption = STORE,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the job; hand in nothing.")] = False,
+) -> None:
+    """Run a recipe on a cluster of SLURM or Kubernetes (KubeRay): print its job, or hand it in."""
+    from smelt.cli.launch import Machines, launch_recipe
+    from smelt.cli.options import bytes_of
+
+    machines = Machines(
+        nodes=nodes, cores=cores, gpus=gpus, memory_bytes=bytes_of(memory, option="--memory"), hours=hours, image=image,
+        claim=claim,
+    )  # fmt: skip
+    launch_recipe(recipe, overrides or [], store=store, shared=shared, on=on, machines=machines, dry_run=dry_run)
+
+
+@app.command()
 def report(
     recipe: RecipeArgument,
     overrides: OverridesArgument = None,

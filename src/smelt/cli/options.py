@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from smelt.errors import InputError
-from smelt.units import parse_count
+from smelt.units import parse_bytes, parse_count
 
 StoreOption = Annotated[Path, typer.Option("--store", help="The folder that artifacts live in.", envvar="SMELT_STORE")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout.")]
@@ -31,6 +31,14 @@ FiguresOption = Annotated[
 ]
 FormatOption = Annotated[str, typer.Option("--format", help="Of --figures: svg or png.")]
 STORE = Path("store")
+
+
+def bytes_of(text: str, *, option: str) -> int:
+    """A size such as 64GB."""
+    try:
+        return parse_bytes(text)
+    except ValueError as error:
+        raise InputError(where=option, what=str(error), expected="a size such as 64GB") from error
 
 
 def count_of(text: str, *, option: str) -> float:
