@@ -61,6 +61,8 @@ class Hparams(BaseModel):
     spike: float | None = Field(default=None, gt=1)
     """A step is left out whose gradient is so many times as long as the median of the last 64; none leaves out those
     alone that are no numbers."""
+    rule: Literal["ladder", "step-law", "olmo", "marin", "nanochat", "mup"] = "ladder"
+    """Whose batch and learning rates: those above, or a published rule's in their place (see `rules`)."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """What matrix products are computed in; weights and optimisers are fp32 either way."""
 

@@ -25,6 +25,7 @@ from smelt.runs.ladder import Rung, Spread, expected_seconds, rungs
 from smelt.runs.machine import Machine
 from smelt.runs.memory import check_fits, needed_bytes
 from smelt.runs.objective import Objective
+from smelt.runs.rules import resolve
 from smelt.runs.run import CURVE_COLUMNS, CURVES, RUNS, TABLE, Run, RunTable, table_row
 from smelt.runs.watch import Watch
 from smelt.tokens.examples import Examples
@@ -94,10 +95,11 @@ class Train(Step[Run]):
         """What it is to do, with a tokenizer's vocabulary."""
         from smelt.runs.train import Assignment  # torch takes seconds to import, which a listing should not pay
 
+        config = self.config(vocab)
         return Assignment(
-            config=self.config(vocab),
+            config=config,
             n_tokens=self.n_tokens,
-            hparams=self.hparams,
+            hparams=resolve(self.hparams, config, self.n_tokens),
             objective=self.objective,
             seed=self.seed,
             held_out_tokens=self.held_out_tokens,
@@ -133,7 +135,8 @@ class Train(Step[Run]):
     def _rows(self, config: ModelConfig) -> tuple[int, int]:
         """Rows of a step, and the tokens of each."""
         row_tokens = config.context * self.objective.segments
-        return pace(self.hparams, n_tokens=self.n_tokens, context=row_tokens).windows, row_tokens
+        hparams = resolve(self.hparams, config, self.n_tokens)
+        return pace(hparams, n_tokens=self.n_tokens, context=row_tokens).windows, row_tokens
 
     def _check_memory(self, config: ModelConfig) -> None:
         if self.machine.device == "cpu":

@@ -67,6 +67,10 @@ class TrainTask(Step[Run]):
 
     @model_validator(mode="after")
     def _begins_somewhere(self) -> Self:
+        if self.hparams.rule != "ladder":
+            raise ValueError(
+                f"hparams.rule {self.hparams.rule} is of texts, whose tokens it counts: give the rates here"
+            )
         shape = (self.d_model is not None, self.n_layers is not None)
         ways = [self.start is not None, self.start_folder is not None, any(shape)]
         if sum(ways) != 1 or (any(shape) and not all(shape)):
