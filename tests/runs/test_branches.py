@@ -14,11 +14,12 @@ from smelt.errors import InputError
 from smelt.models.huggingface import load
 from smelt.models.sizes import Family
 from smelt.runs import loop
+from smelt.runs.branch_steps import TrainBranch
 from smelt.runs.branches import branch_hparams, branch_pace, fork
 from smelt.runs.hparams import Hparams, pace
 from smelt.runs.run import Run
 from smelt.runs.schedule import Schedule
-from smelt.runs.steps import Train, TrainBranch
+from smelt.runs.steps import Train
 from smelt.runs.train import Assignment, silent, train_run
 from token_files import Chain
 

@@ -185,3 +185,11 @@ def test_what_a_model_would_not_see_is_not_asked_of_it(
 ) -> None:
     with pytest.raises(InputError, match=message):
         store.make(some_train(objective=objective, family={"context": 16, **family}))
+
+
+def test_text_that_would_come_too_often_is_refused_with_how_often(store: Store) -> None:
+    with pytest.raises(
+        InputError, match=r"(?s)n_tokens 100k: takes 5 epochs of the 20k tokens .*at most 4.*max_epochs"
+    ):
+        store.make(some_train(n_tokens="100k"))
+    assert store.make(some_train(n_tokens="100k", max_epochs=5)).record.epochs == pytest.approx(5, rel=0.01)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 import polars as pl
 import psutil
 from annotated_types import Ge, Gt, MinLen
-from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from smelt.core.artifact import Artifact, Counts
 from smelt.core.shards import write_whole
 from smelt.core.step import RUNTIME, Estimate, Sizes, Step
 from smelt.core.work import Work
+from smelt.errors import InputError
 from smelt.models.config import ModelConfig
 from smelt.models.flops import flops_per_token
 from smelt.models.sizes import Family
-from smelt.runs.branches import FOLDER, branch_hparams, branch_pace, fork
 from smelt.runs.hparams import Hparams, pace
 from smelt.runs.ladder import Rung, Spread, expected_seconds, rungs
 from smelt.runs.machine import Machine
@@ -35,6 +33,8 @@ from smelt.units import Count, format_count
 if TYPE_CHECKING:
     from smelt.runs.train import Assignment
 
+MAX_EPOCHS = 4.0
+"""So often repeated, text is worth nearly as much as new text (Muennighoff et al. 2023)."""
 DEFAULT_VOCAB = 4096
 """Where an estimate is asked before anything is known of the tokenizer."""
 
@@ -65,6 +65,8 @@ class Train(Step[Run]):
     """Tokens of shorter runs that will share the level part of this one, whose schedule is wsd: see `train-branch`."""
     held_out_tokens: Annotated[int, Ge(1)] = 2**16
     """Held-out tokens to evaluate on, at most; at 65,536 the standard error is .02 nats, and common to all runs."""
+    max_epochs: Annotated[float, Gt(0), RUNTIME] = MAX_EPOCHS
+    """How often the same text may come; more is refused."""
     machine: Annotated[Machine, RUNTIME] = Machine()
     """What to train it on."""
     watch: Annotated[Watch, RUNTIME] = Watch()
@@ -113,6 +115,7 @@ class Train(Step[Run]):
         from smelt.runs.train import train_into
 
         tokens = work.open(self.tokens)
+        self._check_epochs(assignment.n_tokens, len(tokens.stream("train")))
         self.machine.check(assignment.config, assignment.pace.windows)
         self._check_memory(assignment.config)
         output = Output.of(work, name)
@@ -126,6 +129,15 @@ class Train(Step[Run]):
         counts: Counts = {"n_tokens": self.n_tokens, "flops": flops_per_token(config) * self.n_tokens}
         seconds = expected_seconds(config, self.n_tokens) / self.hparams.speed
         return Estimate(core_seconds=seconds, process_bytes=self.process_bytes(config), counts=counts)
+
+    def _check_epochs(self, n_tokens: float, n_there: int) -> None:
+        if n_tokens > self.max_epochs * n_there:
+            raise InputError(
+                where=f"n_tokens {format_count(n_tokens)}",
+                what=f"takes {n_tokens / max(1, n_there):.3g} epochs of the {format_count(n_there)} tokens there are",
+                expected=f"at most {self.max_epochs:g}",
+                do="take more text, fewer tokens or a larger max_epochs",
+            )
 
     def process_bytes(self, config: ModelConfig) -> float:
         """Memory that training the model takes."""
@@ -143,54 +155,6 @@ class Train(Step[Run]):
             rows, row_tokens = self._rows(config)
             free = psutil.virtual_memory().available
             check_fits(config, self.hparams, self.machine, rows=rows, row_tokens=row_tokens, available=free)
-
-
-class TrainBranch(Step[Run]):
-    """A shorter run that shares the level part of another, and is trained from where it begins to fall."""
-
-    step: ClassVar[str] = "train-branch"
-    makes: ClassVar[type[Artifact]] = Run
-
-    trunk: Step[Run]
-    """A step `train` that names these tokens among its `branches`."""
-    n_tokens: Annotated[Count, Gt(0)]
-    """Tokens of the whole branch, the shared ones too."""
-
-    @property
-    def default_name(self) -> str:
-        """Such as `d24-l2-1m-s0-251k`."""
-        return f"{self.trunk.default_name}-{format_count(self.n_tokens)}"
-
-    @model_validator(mode="after")
-    def _is_kept(self) -> Self:
-        if not isinstance(self.trunk, Train):
-            raise ValueError(f"trunk is a step {self.trunk.step}, not train")
-        if self.n_tokens not in self.trunk.branches:
-            raise ValueError(f"the trunk keeps no state for {self.n_tokens:g} tokens: add them to its branches")
-        return self
-
-    def make(self, work: Work) -> Counts:
-        """Writes what `train` writes: the same weights as if all had been trained anew."""
-        train, scratch = cast("Train", self.trunk), work.scratch
-        whole = train.assignment(work.open(train.tokens).vocab)
-        pace = branch_pace(whole.pace, self.n_tokens)
-        hparams = branch_hparams(whole.hparams, whole.pace, pace)
-        assignment = replace(whole, n_tokens=self.n_tokens, hparams=hparams, branches=(), trunk=whole.pace)
-        if not any(scratch.glob("state-*")):  # none of its own, from before a kill
-            step = fork(whole.hparams, whole.pace, self.n_tokens)
-            state = next((work.open(self.trunk).folder / FOLDER).glob(f"state-{step:09d}.*"))
-            scratch.mkdir(parents=True, exist_ok=True)
-            with write_whole(scratch / state.name) as path:
-                shutil.copyfile(state, path)
-        return train.run(work, assignment, self.default_name)
-
-    def estimate(self, sizes: Sizes) -> Estimate:
-        """Of the fall alone."""
-        train = cast("Train", self.trunk)
-        whole, share = train.estimate(sizes), self.n_tokens / train.n_tokens
-        seconds = whole.core_seconds * share * train.hparams.schedule.decay
-        counts: Counts = {"n_tokens": self.n_tokens, "flops": cast("float", whole.counts["flops"]) * share}
-        return Estimate(core_seconds=seconds, process_bytes=whole.process_bytes, counts=counts)
 
 
 class Ladder(Step[RunTable]):
@@ -220,6 +184,8 @@ class Ladder(Step[RunTable]):
     """Constants of the learning-rate and batch rules."""
     held_out_tokens: Annotated[int, Ge(1)] = Train.model_fields["held_out_tokens"].default
     """Held-out tokens to evaluate on, at most."""
+    max_epochs: Annotated[float, Gt(0), RUNTIME] = MAX_EPOCHS
+    """How often the same text may come in a run; more is refused."""
     machine: Annotated[Machine, RUNTIME] = Machine()
     """What to train each run on."""
     watch: Annotated[Watch, RUNTIME] = Watch()
@@ -241,6 +207,7 @@ class Ladder(Step[RunTable]):
             hparams=self.hparams,
             seed=rung.seed,
             held_out_tokens=self.held_out_tokens,
+            max_epochs=self.max_epochs,
             machine=self.machine,
             watch=self.watch,
         )
