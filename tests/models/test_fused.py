@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, rms_norm, scaled_dot_product_attention, silu
 
 from families import KINDS
+from smelt.models import fused
 from smelt.models.config import ModelConfig
-from smelt.models.fused import functions as fused
 from smelt.models.fused import kernels
 from smelt.models.positions import rope_table, rotate
 from smelt.models.sizes import Family

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from smelt.models import fused
 from smelt.models.config import ModelConfig
-from smelt.models.fused import functions as fused
 from smelt.models.masks import Mask
 from smelt.models.norm import build_norm
 from smelt.models.positions import rotate

@@ -8,8 +8,8 @@ from functools import partial
 from torch import Tensor, nn
 from torch.nn.functional import gelu, relu, silu
 
+from smelt.models import fused
 from smelt.models.config import ModelConfig
-from smelt.models.fused import functions as fused
 
 ACTIVATIONS = {
     "swiglu": silu,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.functional import rms_norm
 
+from smelt.models import fused
 from smelt.models.config import ModelConfig
-from smelt.models.fused import functions as fused
 
 
 class RmsNorm(nn.RMSNorm):

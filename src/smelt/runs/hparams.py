@@ -79,9 +79,9 @@ class Hparams(BaseModel):
         return {name: value for name, value in values.items() if name in FIRST or getattr(self, name) != plain[name]}
 
 
-BF16_SPEED = 1.6
-"""How many times as fast a step is in bf16 (820 against 508 ms, an encoder-decoder of width 192, one core with
-AVX512-BF16, 2026-11)."""
+BF16_SPEED = 3.3
+"""How many times as fast a run is in bf16 (524 against 160 CPU-seconds, a decoder of 1M parameters without embeddings,
+one core with AVX512-BF16, 2026-11: `python -m benchmarks training-quality`)."""
 FIRST = {"matrix_lr", "embedding_lr", "head_lr", "norm_lr", "batch_tokens"}
 """Fields that the first runs had."""
 

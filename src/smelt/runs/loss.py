@@ -7,7 +7,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from smelt.models.fused import functions as fused
+from smelt.models import fused
 from smelt.models.masks import Mask
 from smelt.models.stack import Decoder, Encoder, Model
 from smelt.models.tuned import Tuned

@@ -1,4 +1,7 @@
-"""The fused pieces as functions that torch differentiates; see `kernels` for the passes themselves."""
+"""The fused pieces as functions that torch differentiates; see `kernels` for the passes themselves.
+
+Each gradient is taken once: some are written where what they are of was kept.
+"""
 
 from __future__ import annotations
 
@@ -9,55 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd import Function
 
-from smelt.models.fused import kernels
-
-HALF = torch.bfloat16
-LONGEST = 1024
-"""Keys up to which all shares of attention are kept: beyond, torch's own, which keeps none, is faster (2026-11)."""
+from smelt.models.fused import HALF, kernels
 
 
-def suits(x: Tensor) -> bool:
-    """Whether a tensor is trained on in bfloat16 on a CPU, and no compiler is looking."""
-    return (
-        x.device.type == "cpu"
-        and type(x) is Tensor
-        and torch.is_autocast_enabled("cpu")
-        and torch.get_autocast_dtype("cpu") is HALF
-        and not torch.compiler.is_compiling()
-    )
-
-
-def rms_norm(x: Tensor, gain: Tensor, eps: float) -> Tensor:
-    """RMSNorm (Zhang and Sennrich 2019) of float32 (.., d), in bfloat16."""
-    return cast("Tensor", _RmsNorm.apply(x, gain, eps))
-
-
-def gated(gates: Tensor, up: Tensor) -> Tensor:
-    """silu(gates) * up, in bfloat16 (Shazeer 2020)."""
-    return cast("Tensor", _Gated.apply(gates, up))
-
-
-def attend(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    angles: tuple[Tensor, Tensor] | None,
-    *,
-    head_dim: int,
-    scale: float,
-    is_causal: bool,
-) -> Tensor:
-    """Attention of bfloat16 queries (B, T, heads * head_dim) to keys and values (B, T, kv_heads * head_dim), turned by
-    the angles (T, head_dim) of their positions: (B, T, heads * head_dim)."""
-    return cast("Tensor", _Attend.apply(q, k, v, angles, head_dim, scale, is_causal))
-
-
-def cross_entropy(logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
-    """The mean of -log p(target) of bfloat16 logits (n, V); its gradient takes their place in memory."""
-    return cast("Tensor", _CrossEntropy.apply(logits, targets, smoothing))
-
-
-class _RmsNorm(Function):
+class RmsNorm(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, gain: Tensor, eps: float) -> Tensor:
         x = x.contiguous()
@@ -81,7 +39,7 @@ class _RmsNorm(Function):
         return d_x, d_gain, None
 
 
-class _Gated(Function):
+class Gated(Function):
     @staticmethod
     def forward(ctx: Any, gates: Tensor, up: Tensor) -> Tensor:
         hidden = torch.empty_like(gates)
@@ -97,7 +55,7 @@ class _Gated(Function):
         return d_gates, d_up
 
 
-class _Attend(Function):
+class Attend(Function):
     """Shares are kept for the gradient; torch's own attention keeps none, and is slow in bfloat16."""
 
     @staticmethod
@@ -137,7 +95,7 @@ class _Attend(Function):
         )  # fmt: skip
 
 
-class _CrossEntropy(Function):
+class CrossEntropy(Function):
     """Forward keeps the logits and a number a row; backward writes the gradient over the logits."""
 
     @staticmethod
