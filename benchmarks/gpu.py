@@ -43,7 +43,6 @@ SHAPES = {"125M": (768, 12), "350M": (1024, 24)}
 CONTEXTS = (1024, 4096)
 PASS_TOKENS, STEPS, WARMUP = 16_384, 10, 3
 SMALL = Family(context=64).shape(vocab=512, d_model=64, n_layers=2)
-TINY = Family(context=32).shape(vocab=128, d_model=32, n_layers=2)
 
 
 def measure_gpu(machine: Machine) -> Iterator[Figure]:

@@ -33,7 +33,7 @@ step = "tokenize"
 corpus = "unique"
 tokenizer = "tokenizer"
 """
-SHARED = {"step": "train", "tokens": "tokens", "n_tokens": 1.5e4}
+SHARED = {"step": "train", "tokens": "tokens", "n_tokens": 3e4}
 ENCODER = {"kind": "encoder", "head": "transform"}
 RUNS: dict[str, dict[str, Any]] = {
     "d128, 5 layers, fp32": {"d_model": 128, "n_layers": 5},
@@ -55,7 +55,7 @@ def measure_memory() -> Iterator[Figure]:
     """The peak over the estimate, of models of several sizes, precisions and kinds."""
     with tempfile.TemporaryDirectory() as folder:
         for i, (name, fields) in enumerate(RUNS.items()):
-            hparams = {"batch_tokens": 2.5e4, **fields.get("hparams", {})}  # so that a pass is full
+            hparams = {"batch_tokens": 1.9e4, **fields.get("hparams", {})}  # so that a pass is full
             table = {**SHARED, **fields, "hparams": hparams, "family": {"context": 256, **fields.get("family", {})}}
             recipe = Path(folder) / "recipe.toml"
             recipe.write_text(TEXT)

@@ -47,9 +47,9 @@ Step = Callable[[Tensor, Tensor], None]
 class OurStep:
     """A step of smelt's loop, every parameter by AdamW."""
 
-    def __init__(self, config: ModelConfig, *, micro_rows: int, is_bf16: bool) -> None:
+    def __init__(self, config: ModelConfig, machine: Machine, *, is_bf16: bool) -> None:
         self.hparams = Hparams(optimiser="adamw", clip=1.0, precision="bf16" if is_bf16 else "fp32")
-        world = World(Machine(micro_batch_tokens=micro_rows * CONTEXT))
+        world = World(machine)
         model = build_model(config, torch.Generator().manual_seed(0))
         world.prepare(model)
         rates = LearningRates(matrix=1e-3, embedding=1e-3, head=1e-3, norm=1e-3)
@@ -81,7 +81,7 @@ def _rates_of(size: str) -> Mapping[str, float]:
     return json.loads(done.stdout)
 
 
-def rates_here(size: str, only: str = "") -> dict[str, float]:
+def rates_here(size: str) -> dict[str, float]:
     """The same, in this process."""
     torch.set_num_threads(1)
     width, depth = SHAPES[size]
@@ -93,10 +93,9 @@ def rates_here(size: str, only: str = "") -> dict[str, float]:
         is_bf16 = precision == "bf16"
         steps: dict[tuple[str, int], Step] = {}
         for rows in MICRO_ROWS:
-            steps["smelt", rows] = OurStep(config, micro_rows=rows, is_bf16=is_bf16)
+            steps["smelt", rows] = OurStep(config, Machine(micro_batch_tokens=rows * CONTEXT), is_bf16=is_bf16)
             steps["GPT", rows] = PlainStep(Gpt(config), micro_rows=rows, is_bf16=is_bf16)
             steps["Llama", rows] = PlainStep(Llama(config), micro_rows=rows, is_bf16=is_bf16)
-        steps = {key: step for key, step in steps.items() if not only or key[0] in only.split(",")}
         seconds = _seconds(steps, windows)
         for (name, rows), taken in seconds.items():
             rate = ROWS * CONTEXT / taken
@@ -118,4 +117,4 @@ def _seconds(steps: Mapping[tuple[str, int], Step], windows: Tensor) -> dict[tup
 
 
 if __name__ == "__main__":
-    print(json.dumps(rates_here(sys.argv[1], *sys.argv[2:])))
+    print(json.dumps(rates_here(sys.argv[1])))
