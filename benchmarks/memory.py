@@ -33,11 +33,11 @@ step = "tokenize"
 corpus = "unique"
 tokenizer = "tokenizer"
 """
-SHARED = {"step": "train", "tokens": "tokens", "n_tokens": 3e4}
+SHARED: dict[str, Any] = {"step": "train", "tokens": "tokens", "n_tokens": 3e4}
 ENCODER = {"kind": "encoder", "head": "transform"}
 RUNS: dict[str, dict[str, Any]] = {
-    "d128, 5 layers, fp32": {"d_model": 128, "n_layers": 5},
-    "d128, 5 layers, bf16": {"d_model": 128, "n_layers": 5, "hparams": {"precision": "bf16"}},
+    "d128, 5 layers, fp32": {"d_model": 128, "n_layers": 5, "n_tokens": 1e5},
+    "d128, 5 layers, bf16": {"d_model": 128, "n_layers": 5, "n_tokens": 1e5, "hparams": {"precision": "bf16"}},
     "d384, 8 layers, fp32": {"d_model": 384, "n_layers": 8},
     "d384, 8 layers, bf16": {"d_model": 384, "n_layers": 8, "hparams": {"precision": "bf16"}},
     "d256, 6 layers, AdamW": {"d_model": 256, "n_layers": 6, "hparams": {"optimiser": "adamw"}},

@@ -6,7 +6,7 @@
                    where a step has several passes, whose memory the allocator does not fit into each other's
     logits         of a pass, and what their loss keeps; or those of an evaluation, in fp32
 
-The constants are fitted to the peaks of 43 runs (decoders of width 64 to 512, 2 to 12 layers, vocabulary 1,024 to
+The constants are fitted to the peaks of 49 runs (decoders of width 64 to 512, 2 to 12 layers, vocabulary 1,024 to
 16,384, contexts of 128 to 1,024; torch 2.13 with glibc's allocator, 2026-11): `python -m benchmarks memory` holds them
 against others.
 """
@@ -45,9 +45,15 @@ class Constants(NamedTuple):
 
 
 CONSTANTS: dict[Literal["fp32", "bf16"], Constants] = {
-    "fp32": Constants(fixed=542e6, weights=1.08, activations=42.4, of_one_pass=23.7, logits=1.95),
+    "fp32": Constants(fixed=542e6, weights=1.08, activations=40.0, of_one_pass=23.7, logits=1.95),
     "bf16": Constants(fixed=561e6, weights=1.27, activations=12.6, of_one_pass=10.1, logits=0.37),
 }
+HIDDEN = 0.15
+"""Of an encoder's tokens, those that are scored (`objective.hidden`)."""
+WRITTEN = 0.2
+"""Of a row's tokens, those that an encoder-decoder writes: what was cut out, and a sign for each piece."""
+GATHERED = 1.4
+"""An expert's branch over a dense one as wide: tokens are gathered for it, and put back (measured 2026-11)."""
 WIDE_BRANCH = 8 / 3
 """Feed-forward width over the stream's, of the runs measured."""
 OF_BRANCH = 0.4
@@ -59,14 +65,17 @@ def training_bytes(
 ) -> float:
     """At its peak, of one process that has the whole model; of `pass_tokens` tokens at once, so many times a step."""
     constants = CONSTANTS[hparams.precision]
-    layers = config.n_layers + (config.n_decoder_layers or config.n_layers) * (config.kind == "encoder-decoder")
-    top_k = config.experts.top_k + config.experts.shared if config.experts else 1
-    branch = top_k * config.d_ff / config.d_model / WIDE_BRANCH
+    is_both = config.kind == "encoder-decoder"
+    layers = config.n_layers + WRITTEN * (config.n_decoder_layers or config.n_layers) * is_both
+    experts = config.experts
+    branches = GATHERED * experts.top_k + experts.shared if experts else 1
+    branch = branches * config.d_ff / config.d_model / WIDE_BRANCH
     numbers = constants.of_one_pass if passes == 1 else constants.activations
     a_layer = numbers * config.d_model * (1 - OF_BRANCH + OF_BRANCH * branch)
     kept = (a_layer + layers * config.d_model) if recompute else layers * a_layer
     shares = HALF * layers * config.n_heads * config.context if hparams.precision == "bf16" else 0
-    logits = max(pass_tokens * constants.logits, EVALUATED_TOKENS * CONSTANTS["fp32"].logits) * config.vocab
+    scored = {"decoder": 1.0, "encoder": HIDDEN, "encoder-decoder": WRITTEN}[config.kind] * config.vocab
+    logits = max(pass_tokens * constants.logits, EVALUATED_TOKENS * CONSTANTS["fp32"].logits) * scored
     activations = pass_tokens * (FLOAT * kept + shares)
     return constants.fixed + constants.weights * _kept_bytes(config, hparams) + activations + FLOAT * logits
 
