@@ -45,14 +45,14 @@ class Constants(NamedTuple):
 
 
 CONSTANTS: dict[Literal["fp32", "bf16"], Constants] = {
-    "fp32": Constants(fixed=542e6, weights=1.08, activations=40.0, of_one_pass=23.7, logits=1.95),
+    "fp32": Constants(fixed=510e6, weights=1.08, activations=40.0, of_one_pass=23.7, logits=1.95),
     "bf16": Constants(fixed=561e6, weights=1.27, activations=12.6, of_one_pass=10.1, logits=0.37),
 }
 HIDDEN = 0.15
 """Of an encoder's tokens, those that are scored (`objective.hidden`)."""
-WRITTEN = 0.2
-"""Of a row's tokens, those that an encoder-decoder writes: what was cut out, and a sign for each piece."""
-GATHERED = 1.4
+READ, WRITTEN = 0.8, 0.2
+"""Of the tokens of a pass, those that an encoder-decoder reads and writes, where stretches were cut out of texts."""
+GATHERED = 1.5
 """An expert's branch over a dense one as wide: tokens are gathered for it, and put back (measured 2026-11)."""
 WIDE_BRANCH = 8 / 3
 """Feed-forward width over the stream's, of the runs measured."""
@@ -66,7 +66,8 @@ def training_bytes(
     """At its peak, of one process that has the whole model; of `pass_tokens` tokens at once, so many times a step."""
     constants = CONSTANTS[hparams.precision]
     is_both = config.kind == "encoder-decoder"
-    layers = config.n_layers + WRITTEN * (config.n_decoder_layers or config.n_layers) * is_both
+    both = READ * config.n_layers + WRITTEN * (config.n_decoder_layers or config.n_layers)
+    layers = both if is_both else config.n_layers
     experts = config.experts
     branches = GATHERED * experts.top_k + experts.shared if experts else 1
     branch = branches * config.d_ff / config.d_model / WIDE_BRANCH

@@ -88,7 +88,8 @@ def load_thesaurus(table: str | None) -> tuple[Thesaurus, re.Pattern[str]]:
 def pattern_of(words: Sequence[str]) -> str:
     """What finds the longest word at a place, in either case; one in ASCII only where it stands by itself."""
     ours, others = [word for word in words if word.isascii()], [word for word in words if not word.isascii()]
-    found = [rf"(?<!\w){_longest_of(ours)}(?!\w)"] * bool(ours) + [_longest_of(others)] * bool(others)
+    # Others first: where one is found, a word in ASCII ends before its first letter that is not.
+    found = [_longest_of(others)] * bool(others) + [rf"(?<!\w){_longest_of(ours)}(?!\w)"] * bool(ours)
     first = "".join(sorted({_either_case(word[0]) for word in words}))
     return f"(?=[{first}])(?:{'|'.join(found)})"
 
