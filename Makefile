@@ -13,7 +13,7 @@ demo: .venv/installed  ## raw pages to a plan in one command; prints where the r
 	$(BIN)/smelt run recipes/quickstart.toml
 
 test: .venv/installed-dev  ## the default test suite, minutes
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest
 
 test-ray: .venv/installed-dev  ## the tests that start a two-node Ray cluster on this machine
 	$(BIN)/pytest -m ray
