@@ -32,7 +32,7 @@ from smelt.models.stack import Model, build_model
 from smelt.models.windows import attend_in_windows
 from smelt.plans.hardware import cards
 from smelt.runs.batch import Batch
-from smelt.runs.checkpoint import Checkpoint, digest
+from smelt.runs.checkpoint import Checkpoint, Point, digest
 from smelt.runs.hparams import Hparams, learning_rates
 from smelt.runs.loop import train
 from smelt.runs.machine import Machine
@@ -131,7 +131,7 @@ def _model(config: ModelConfig) -> Model:
     return build_model(config, torch.Generator().manual_seed(0))
 
 
-def _points(model: Model, world: World, checkpoint: Checkpoint | None = None):
+def _points(model: Model, world: World, checkpoint: Checkpoint | None = None) -> Iterator[Point]:
     rates = learning_rates(Hparams(), d_model=64, batch_tokens=512)
     return train(model, batches=_batch, steps=20, rates=rates, points=20, checkpoint=checkpoint, world=world)
 

@@ -45,6 +45,14 @@ RUNS: dict[str, dict[str, Any]] = {
     "d256, 6 layers, 2 of 8 experts": {"d_model": 256, "n_layers": 6, "family": {"experts": {"n": 8, "top_k": 2}}},
     "d256, 6 layers, encoder": {"d_model": 256, "n_layers": 6, "family": ENCODER, "objective": {"kind": "masked"}},
     "d256, 6 layers, windows of 64": {"d_model": 256, "n_layers": 6, "family": {"window": 64}},
+    "never seen: d192, 5 layers, V=4,096, T=128": {"d_model": 192, "n_layers": 5, "family": {"context": 128}},
+    "never seen: d320, 6 layers, bf16, AdamW": {
+        "d_model": 320, "n_layers": 6, "hparams": {"precision": "bf16", "optimiser": "adamw"},
+    },
+    "never seen: d256, 4 layers, GPT-2's pieces": {
+        "d_model": 256, "n_layers": 4,
+        "family": {"norm": "layer", "positions": "learned", "feed_forward": "gelu-tanh", "bias": True, "ff_ratio": 4.0},
+    },
     "d256, 3 + 3 layers, spans": {
         "d_model": 256, "n_layers": 3, "family": {"kind": "encoder-decoder"}, "objective": {"kind": "spans"},
     },

@@ -37,10 +37,10 @@ def test_olmos_ladder_does_not_ask_how_many_tokens() -> None:
 
 
 def test_nanochat_at_its_own_depth_is_nanochats() -> None:
-    found, rates, hparams = under("nanochat", 1.15e9)
+    found, rates, hparams = under("nanochat", 1.32e9)
     assert found.batch_tokens == 2**19
     assert rates == LearningRates(
-        matrix=pytest.approx(0.02), embedding=pytest.approx(0.2), head=pytest.approx(0.004), norm=pytest.approx(0.004)
+        matrix=pytest.approx(0.02), embedding=pytest.approx(0.3), head=pytest.approx(0.008), norm=pytest.approx(0.008)
     )  # pyright: ignore[reportArgumentType]
     assert hparams.optimiser == "muon"
 

@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 import torch
 from pydantic import ValidationError
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.nn.functional import cross_entropy
 
 from smelt.core.events import Event, read_events
@@ -23,6 +24,8 @@ from smelt.errors import InputError
 from smelt.models.huggingface import load
 from smelt.models.sizes import Family
 from smelt.models.stack import Decoder
+from smelt.runs.branch_steps import TrainBranch
+from smelt.runs.branches import fork
 from smelt.runs.evaluate import by_domain, evaluation_starts, held_out_loss
 from smelt.runs.run import Run
 from smelt.runs.steps import Train
@@ -71,7 +74,6 @@ def test_a_run_that_is_watched_is_the_same_run(tmp_path: Path, tokens: Tokenize)
 
 
 def test_what_is_told(tmp_path: Path, tokens: Tokenize) -> None:
-    pytest.importorskip("tensorboard")
     store = Store(tmp_path / "store")
     trained(store, tokens, watch=WATCH)
     looks, pace = told(store, "evaluate"), told(store, "train")
@@ -86,13 +88,30 @@ def test_what_is_told(tmp_path: Path, tokens: Tokenize) -> None:
     samples = told(store, "sample")
     assert len(samples) == 3
     assert all(sample["start"] == "the law" and isinstance(sample["text"], str) for sample in samples)
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
     folder = next((tmp_path / "trackers" / "tensorboard").iterdir())
     found = EventAccumulator(str(folder)).Reload()
     scalars = found.Scalars("law/bpb")
     assert [scalar.step for scalar in scalars] == [look["step"] for look in looks]
     assert [scalar.value for scalar in scalars] == pytest.approx([look["law/bpb"] for look in looks], rel=1e-6)
+
+
+def test_a_run_that_goes_on_tells_of_what_it_learns_and_not_again_of_what_was_learned(
+    tmp_path: Path, tokens: Tokenize
+) -> None:
+    store = Store(tmp_path / "store")
+    wsd = {"schedule": {"kind": "wsd", "decay": 0.5}}
+    trunk = Train.model_validate(
+        {"d_model": 16, "n_layers": 2, "n_tokens": 8e3, "family": Family(context=16), "tokens": tokens,
+         "hparams": wsd, "branches": (6e3,), "watch": {"evaluations": 10}}
+    )  # fmt: skip
+    store.make(trunk, "trunk")
+    branch = store.make(TrainBranch(trunk=trunk, n_tokens=6e3), "branch")
+    assignment = trunk.assignment(300)
+    begins = fork(assignment.hparams, assignment.pace, 6e3)
+    told_of = [look["step"] for look in told(store, "evaluate") if "branch@" in str(look["artifact"])]
+    assert told_of
+    assert all(begins < int(str(step)) <= branch.record.steps for step in told_of)
+    assert branch.curve["step"].to_list()[0] < begins  # the curve has the whole
 
 
 def test_domains_make_up_the_whole_and_each_has_the_loss_of_its_own_text(tmp_path: Path, tokens: Tokenize) -> None:

@@ -24,6 +24,10 @@ BUCKETS, FURTHEST = 32, 128
 """Of T5's distances: half of them of one step each, the others wider and wider until all beyond share one (Raffel et
 al. 2020, section 2.1)."""
 GATED: tuple[FeedForward, ...] = ("swiglu", "geglu")
+FUSED_KEYS = 1024
+"""Keys up to which attention is fused in bfloat16 on a CPU, all shares kept (`fused`). Torch's own keeps none and takes
+1.2 times as long at 1,024, 1.1 at 2,048 and less from 4,096 on (forward and backward, 4 heads of 64, by hand, 2026-11);
+shares grow with the square."""
 
 
 class RopeScaling(BaseModel):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from smelt.models import fused
+from smelt.models.architecture import FUSED_KEYS
 from smelt.models.config import ModelConfig
 from smelt.models.masks import Mask
 from smelt.models.norm import build_norm
@@ -70,7 +71,7 @@ class Attention(nn.Module):
         """Whether there is nothing that the fused function does not know: masks, biases, dropout."""
         is_plain = view.mask.is_plain and view.bias is None
         is_whole = self.dropout == 0.0 or not self.training
-        return is_plain and is_whole and q.shape[1] <= fused.LONGEST and fused.suits(q) and q.dtype is fused.HALF
+        return is_plain and is_whole and q.shape[1] <= FUSED_KEYS and fused.suits(q) and q.dtype is fused.HALF
 
     def _turned(self, x: Tensor, angles: Angles | None) -> Tensor:
         """Queries or keys by head, turned by the angles of their positions."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from typing import Annotated, ClassVar, Self, cast
 
@@ -10,10 +9,9 @@ from annotated_types import Gt
 from pydantic import model_validator
 
 from smelt.core.artifact import Artifact, Counts
-from smelt.core.shards import write_whole
 from smelt.core.step import Estimate, Sizes, Step
 from smelt.core.work import Work
-from smelt.runs.branches import FOLDER, branch_hparams, branch_pace, fork
+from smelt.runs.branches import branch_hparams, branch_pace, fork, kept_state
 from smelt.runs.run import Run
 from smelt.runs.steps import Train
 from smelt.units import Count, format_count
@@ -45,18 +43,15 @@ class TrainBranch(Step[Run]):
 
     def make(self, work: Work) -> Counts:
         """Writes what `train` writes: the same weights as if all had been trained anew."""
-        train, scratch = cast("Train", self.trunk), work.scratch
+        train = cast("Train", self.trunk)
         whole = train.assignment(work.open(train.tokens).vocab)
         pace = branch_pace(whole.pace, self.n_tokens)
         hparams = branch_hparams(whole.hparams, whole.pace, pace)
-        assignment = replace(whole, n_tokens=self.n_tokens, hparams=hparams, branches=(), trunk=whole.pace)
-        if not any(scratch.glob("state-*")):  # none of its own, from before a kill
-            step = fork(whole.hparams, whole.pace, self.n_tokens)
-            state = next((work.open(self.trunk).folder / FOLDER).glob(f"state-{step:09d}.*"))
-            scratch.mkdir(parents=True, exist_ok=True)
-            with write_whole(scratch / state.name) as path:
-                shutil.copyfile(state, path)
-        return train.run(work, assignment, self.default_name)
+        start = kept_state(work.open(self.trunk).folder, fork(whole.hparams, whole.pace, self.n_tokens))
+        branch = replace(
+            whole, n_tokens=self.n_tokens, hparams=hparams, branches=(), trunk=whole.pace, start=start
+        )  # fmt: skip
+        return train.run(work, branch, self.default_name)
 
     def estimate(self, sizes: Sizes) -> Estimate:
         """Of the fall alone."""

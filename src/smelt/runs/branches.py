@@ -9,12 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from smelt.errors import InputError
 from smelt.runs.hparams import Hparams, Pace
 
+STATE = "state-{:09d}.safetensors"
+"""The file of a state, by its step."""
 FOLDER = "branches"
 """In a run's artifact: the states that branches begin with."""
+
+
+def kept_state(run: Path, step: int) -> Path:
+    """What a branch of a run begins with."""
+    return run / FOLDER / STATE.format(step)
 
 
 def branch_pace(trunk: Pace, n_tokens: float) -> Pace:

@@ -25,10 +25,10 @@ from torch import Tensor
 from smelt.core.shards import write_whole
 from smelt.errors import InputError
 from smelt.runs.average import Average
+from smelt.runs.branches import STATE
 from smelt.runs.loss import Learner
 from smelt.runs.world import World
 
-STATE = "state-{:09d}.safetensors"
 EVERY_SECONDS = 30.0
 """Between two checkpoints: what a kill costs at most. Writing 10 MB takes some hundredths of a second."""
 KEPT = 2
@@ -100,14 +100,17 @@ class Checkpoint:
         every_seconds: float = EVERY_SECONDS,
         setting: str = "",
         accepts_change: bool = False,
+        start: Path | None = None,
         kept: Path | None = None,
         kept_steps: frozenset[int] = frozenset(),
     ) -> None:
         self._folder, self._every, self._last = folder, every_seconds, time.monotonic()
-        self._kept, self._kept_steps = kept or folder, kept_steps
+        self._start, self._kept, self._kept_steps = start, kept or folder, kept_steps
         self._setting, self._accepts_change = setting, accepts_change
         self.changes: list[str] = []
         """Settings in which the run was begun, and those in which it was gone on with instead."""
+        self.resumed = Progress()
+        """What was learned before this process."""
 
     @property
     def paths(self) -> list[Path]:
@@ -141,14 +144,15 @@ class Checkpoint:
             save_file(tensors, path, metadata={"state": json.dumps(said.model_dump())})  # json keeps floats to the bit
 
     def restore(self, trainee: Trainee) -> Progress:
-        """Puts the last state into model and optimisers, and gives how far it was; the start where there is none.
+        """Puts the last state into model and optimisers, and gives how far it was; where there is none, what the run
+        starts from, be that another's state.
 
         InputError where the file is damaged or of another model, or the run was begun with another setting and a change
         is not accepted.
         """
-        if not self.paths:
+        path = next(iter(self.paths), self._start)
+        if path is None:
             return Progress()
-        path = self.paths[0]
         tensors, said = self._read(path)
         if said.hash != digest(tensors):
             raise self._damaged(path, "does not have the hash that it was written with")
@@ -162,6 +166,7 @@ class Checkpoint:
             averages = trainee.average.tensors
             averages.update(_placed(_named(tensors, "average"), averages, world))
         curve = [Point(*point) for point in said.curve]
+        self.resumed = Progress(said.step, said.n_tokens)
         return Progress(said.step, said.n_tokens, said.losses, curve, said.norms, said.skipped)
 
     def _check_setting(self, path: Path, said: _State) -> None:

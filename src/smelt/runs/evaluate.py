@@ -86,8 +86,9 @@ def _token_nats(model: Decoder, windows: Int64s) -> npt.NDArray[np.float64]:
     model.eval()
     rows = max(1, EVALUATED_TOKENS // windows.shape[1])
     for part in torch.from_numpy(windows).split(rows):
+        part = part.to(model.lm_head.weight.device)
         log_p = torch.log_softmax(model(part[:, :-1]).float(), dim=-1)
-        found.append(-log_p.gather(2, part[:, 1:, None])[..., 0].double().numpy())
+        found.append(-log_p.gather(2, part[:, 1:, None])[..., 0].double().cpu().numpy())
     model.train(was_training)
     return np.concatenate(found)
 

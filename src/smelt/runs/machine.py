@@ -40,7 +40,7 @@ class Machine(BaseModel):
     """Whether a layer's activations are computed again for the gradient and not kept (Chen et al. 2016): a third more
     work for memory that no longer grows with depth."""
     compiled: bool = False
-    """Whether layers are compiled (torch.compile): a minute before the first step, then faster on a card."""
+    """Whether layers are compiled (torch.compile), which takes its time before the first step."""
 
     def __str__(self) -> str:
         return "one process" if self.processes == 1 else f"{self.processes} processes ({self.parallel})"

@@ -6,9 +6,9 @@
                    where a step has several passes, whose memory the allocator does not fit into each other's
     logits         of a pass, and what their loss keeps; or those of an evaluation, in fp32
 
-The constants are fitted to the peaks of 49 runs (decoders of width 64 to 512, 2 to 12 layers, vocabulary 1,024 to
-16,384, contexts of 128 to 1,024; torch 2.13 with glibc's allocator, 2026-11): `python -m benchmarks memory` holds them
-against others.
+The constants are fitted to the peaks of 39 loops on random tokens (decoders of width 64 to 512, 2 to 12 layers,
+vocabulary 1,024 to 16,384, contexts of 128 to 1,024; torch 2.13 with glibc's allocator, 2026-11), and set by hand to
+runs of `python -m benchmarks memory`, which holds them against some that they never saw.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from smelt.errors import InputError
+from smelt.models.architecture import FUSED_KEYS
 from smelt.models.config import ModelConfig
 from smelt.models.flops import n_params, n_params_embedding
 from smelt.runs.hparams import Hparams
@@ -74,7 +75,8 @@ def training_bytes(
     numbers = constants.of_one_pass if passes == 1 else constants.activations
     a_layer = numbers * config.d_model * (1 - OF_BRANCH + OF_BRANCH * branch)
     kept = (a_layer + layers * config.d_model) if recompute else layers * a_layer
-    shares = HALF * layers * config.n_heads * config.context if hparams.precision == "bf16" else 0
+    is_kept = hparams.precision == "bf16" and config.context <= FUSED_KEYS
+    shares = HALF * layers * config.n_heads * config.context if is_kept else 0
     scored = {"decoder": 1.0, "encoder": HIDDEN, "encoder-decoder": WRITTEN}[config.kind] * config.vocab
     logits = max(pass_tokens * constants.logits, EVALUATED_TOKENS * CONSTANTS["fp32"].logits) * scored
     activations = pass_tokens * (FLOAT * kept + shares)
@@ -83,8 +85,11 @@ def training_bytes(
 
 def pass_rows(machine: Machine, *, rows: int, row_tokens: int) -> int:
     """Rows that a process passes at once, of those of a step."""
-    here = rows // machine.processes if machine.shares_rows else rows
-    return max(1, min(here, machine.micro_batch_tokens // row_tokens))
+    return max(1, min(_own_rows(machine, rows), machine.micro_batch_tokens // row_tokens))
+
+
+def _own_rows(machine: Machine, rows: int) -> int:
+    return rows // machine.processes if machine.shares_rows else rows
 
 
 def needed_bytes(
@@ -93,7 +98,7 @@ def needed_bytes(
     """What a process of a machine needs for steps of so many rows, passing some at once, or as many as the machine
     says."""
     n = at_once or pass_rows(machine, rows=rows, row_tokens=row_tokens)
-    passes = -(-rows // n)
+    passes = -(-_own_rows(machine, rows) // n)
     return training_bytes(config, hparams, pass_tokens=n * row_tokens, passes=passes, recompute=machine.recompute)
 
 

@@ -37,11 +37,14 @@ class Output:
         """Into the artifact that is being made."""
         return cls(work.folder, work.scratch, work.events, name)
 
-    def checkpoint(self, setting: str, machine: Machine, forks: frozenset[int] = frozenset()) -> Checkpoint:
-        """What a killed run goes on from; after some steps, what branches of it begin with."""
+    def checkpoint(
+        self, setting: str, machine: Machine, *, start: Path | None = None, forks: frozenset[int] = frozenset()
+    ) -> Checkpoint:
+        """What a killed run goes on from, and one that is not begun starts with; after some steps, what branches of it
+        begin with."""
         return Checkpoint(
             self.scratch, setting=f"{setting}, {machine}", accepts_change=machine.accept_change,
-            kept=self.folder / FOLDER, kept_steps=forks,
+            start=start, kept=self.folder / FOLDER, kept_steps=forks,
         )  # fmt: skip
 
     @property

@@ -29,9 +29,11 @@ from smelt.runs.hparams import (
 Optimiser = Literal["muon", "adamw"]
 OLMO_N, OLMO_LR, OLMO_BATCH = 108e6, 0.5 * 0.0047, 160 * 2048
 """Bhagia et al. 2024, section 3: half of Porian et al.'s rate."""
-NANOCHAT_TOKENS, NANOCHAT_BATCH, NANOCHAT_WIDTH = 1.15e9, 2**19, 768
-"""Karpathy 2026, base_train.py: depth 12 on 10.5 tokens a parameter of its matrices and head."""
-NANOCHAT_RATES = {"matrix": 0.02, "embedding": 0.2, "head": 0.004, "norm": 0.004}
+NANOCHAT_TOKENS, NANOCHAT_BATCH, NANOCHAT_WIDTH = 1.32e9, 2**19, 768
+"""scripts/base_train.py of karpathy/nanochat at 00255c1: depth 12, on 12 tokens for each of the 110M parameters of its
+matrices and head (vocabulary 32,768)."""
+NANOCHAT_RATES = {"matrix": 0.02, "embedding": 0.3, "head": 0.008, "norm": 0.008}
+"""The same; it has no gains of norms, whose rate here is the head's."""
 MUP_WIDTH, MUP_LR = 64, 0.01
 """Where the rate is meant: a width of the ladder's."""
 

@@ -117,7 +117,7 @@ class Train(Step[Run]):
         tokens = work.open(self.tokens)
         self._check_epochs(assignment.n_tokens, len(tokens.stream("train")))
         self.machine.check(assignment.config, assignment.pace.windows)
-        self._check_memory(assignment.config)
+        self._check_memory(assignment)
         output = Output.of(work, name)
         record = launch(train_into, self.machine, assignment, tokens, output, self.watch)
         fields = {"n_params", "n_tokens", "flops", "loss_nats", "bpb"}
@@ -141,20 +141,18 @@ class Train(Step[Run]):
 
     def process_bytes(self, config: ModelConfig) -> float:
         """Memory that training the model takes."""
-        rows, row_tokens = self._rows(config)
-        return needed_bytes(config, self.hparams, self.machine, rows=rows, row_tokens=row_tokens)
+        hparams, row_tokens = resolve(self.hparams, config, self.n_tokens), self._row_tokens(config)
+        rows = pace(hparams, n_tokens=self.n_tokens, context=row_tokens).windows
+        return needed_bytes(config, hparams, self.machine, rows=rows, row_tokens=row_tokens)
 
-    def _rows(self, config: ModelConfig) -> tuple[int, int]:
-        """Rows of a step, and the tokens of each."""
-        row_tokens = config.context * self.objective.segments
-        hparams = resolve(self.hparams, config, self.n_tokens)
-        return pace(hparams, n_tokens=self.n_tokens, context=row_tokens).windows, row_tokens
+    def _row_tokens(self, config: ModelConfig) -> int:
+        return config.context * self.objective.segments
 
-    def _check_memory(self, config: ModelConfig) -> None:
+    def _check_memory(self, assignment: Assignment) -> None:
         if self.machine.device == "cpu":
-            rows, row_tokens = self._rows(config)
-            free = psutil.virtual_memory().available
-            check_fits(config, self.hparams, self.machine, rows=rows, row_tokens=row_tokens, available=free)
+            config, rows, free = assignment.config, assignment.pace.windows, psutil.virtual_memory().available
+            tokens = self._row_tokens(config)
+            check_fits(config, assignment.hparams, self.machine, rows=rows, row_tokens=tokens, available=free)
 
 
 class Ladder(Step[RunTable]):
@@ -224,7 +222,7 @@ class Ladder(Step[RunTable]):
         ladder = self.rungs(vocab_of(sizes, self.tokens))
         todo = [rung for rung in ladder if not sizes.is_made(self.train_step(rung))]
         return Estimate(
-            core_seconds=sum(expected_seconds(rung.config, rung.n_tokens) for rung in todo),
+            core_seconds=sum(expected_seconds(rung.config, rung.n_tokens) for rung in todo) / self.hparams.speed,
             process_bytes=max((self.train_step(rung).process_bytes(rung.config) for rung in todo), default=0.0),
             counts={"runs": len(ladder), "budgets": len(set(self.flops))},
             note=f"{len(ladder)} runs, {len(todo)} to train",

@@ -91,7 +91,7 @@ def train_task_into(
     world.machine.check(learner.config, assignment.batch)
     checkpoint = output.checkpoint(f"{assignment.batch} examples a step", world.machine)
     n_tokens = assignment.epochs * cast("int", examples.manifest.counts["train_tokens"])
-    watch = Watcher(Watch(), output, n_tokens=n_tokens) if is_first else silent
+    watch = Watcher(Watch(), output, checkpoint, n_tokens=n_tokens) if is_first else silent
     with output.named():
         result = train_task(learner, examples, assignment, watch, checkpoint, world)
     if is_first:

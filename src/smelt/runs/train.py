@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import cast
 
 import torch
@@ -61,6 +62,8 @@ class Assignment:
     """Tokens of shorter runs that are to share its level part."""
     trunk: Pace | None = None
     """Of the longer run, where this is a branch of one."""
+    start: Path | None = None
+    """The state that a branch begins with; without one it is trained from its first step."""
 
     @property
     def pace(self) -> Pace:
@@ -109,9 +112,9 @@ def train_into(
     """Trains a model and writes it, with its record and curve; of several processes the first writes."""
     is_first, watch = world.rank == 0, watch or Watch()
     kept = forks(assignment.hparams, assignment.pace, assignment.branches)
-    checkpoint = output.checkpoint(assignment.setting, world.machine, kept)
+    checkpoint = output.checkpoint(assignment.setting, world.machine, start=assignment.start, forks=kept)
     check_watched(watch, assignment.config.kind, world)
-    on_point = _watcher(watch, output, assignment, tokens) if is_first else silent
+    on_point = _watcher(watch, output, checkpoint, assignment, tokens) if is_first else silent
     with output.named():
         result = train_run(assignment, tokens, on_point, checkpoint, world)
     if is_first:
@@ -233,12 +236,12 @@ def _record(
     )
 
 
-def _watcher(watch: Watch, output: Output, assignment: Assignment, tokens: Tokens) -> Watcher:
+def _watcher(watch: Watch, output: Output, checkpoint: Checkpoint, assignment: Assignment, tokens: Tokens) -> Watcher:
     steps = assignment.pace
     flops = float(steps.steps * steps.windows * flops_a_row(assignment.config, assignment.objective))
     tokenizer = find_tokenizer(tokens.folder) if watch.samples else None
     probe = Probe(tokens, assignment.held_out_tokens, tokenizer)
-    return Watcher(watch, output, n_tokens=steps.n_tokens, flops=flops, probe=probe)
+    return Watcher(watch, output, checkpoint, n_tokens=steps.n_tokens, flops=flops, probe=probe)
 
 
 def silent(model: Learner, point: Point) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 from smelt.errors import InputError
 from smelt.models.decoding import beam_search
 from smelt.models.stack import Decoder
-from smelt.runs.checkpoint import Point
+from smelt.runs.checkpoint import Checkpoint, Point
 from smelt.runs.evaluate import by_domain
 from smelt.runs.loss import Learner
 from smelt.runs.output import Output
@@ -43,17 +43,28 @@ class Watcher:
     """Called with the model at each point of its curve; of several processes the first has one."""
 
     def __init__(
-        self, watch: Watch, output: Output, *, n_tokens: float, flops: float = 0.0, probe: Probe | None = None
+        self,
+        watch: Watch,
+        output: Output,
+        checkpoint: Checkpoint,
+        *,
+        n_tokens: float,
+        flops: float = 0.0,
+        probe: Probe | None = None,
     ) -> None:
-        self._watch, self._output, self._probe = watch, output, probe
+        self._watch, self._output, self._checkpoint, self._probe = watch, output, checkpoint, probe
         self._n_tokens, self._flops_per_token = n_tokens, flops / n_tokens
         self._tell: Sequence[Tell] = [open_tracker(tracker, output.trackers, output.name) for tracker in watch.trackers]
         self._started = time.monotonic()
         self._told = self._evaluated = 0.0
 
     def __call__(self, model: Learner, point: Point) -> None:
-        """Tells of the run, if it went on far enough since the last time."""
+        """Tells of the run, if it went on far enough since the last time; not of what was learned before this process,
+        whose points come first."""
         share = point.n_tokens / self._n_tokens
+        if point.step <= self._checkpoint.resumed.step:
+            self._told = self._evaluated = share
+            return
         if share - self._told >= 1 / EVENTS_A_RUN:
             self._told = share
             self._emit("train", point, {"loss_nats": point.loss_nats, **self._pace(point)}, share=share)
@@ -65,7 +76,7 @@ class Watcher:
     def _pace(self, point: Point) -> dict[str, float]:
         """Speed, memory, and what it cost since this process began."""
         seconds, watch = time.monotonic() - self._started, self._watch
-        speed = point.n_tokens / seconds
+        speed = (point.n_tokens - self._checkpoint.resumed.n_tokens) / seconds
         found = {"tokens_per_second": speed, "memory_bytes": _peak_bytes()}
         if torch.cuda.is_available():
             found["gpu_memory_bytes"] = float(torch.cuda.max_memory_allocated())
@@ -99,10 +110,11 @@ class Watcher:
 def sample(model: Decoder, tokenizer: Path, start: str, *, end: int, most: int) -> str:
     """How a model goes on with a text, by the likeliest token each time, until it ends or has so many."""
     bpe = load_bpe(tokenizer)
-    before = torch.tensor([[end, *bpe.encode(start).ids]])
+    before, device = torch.tensor([[end, *bpe.encode(start).ids]]), model.lm_head.weight.device
 
     def scores(written: Tensor) -> Tensor:
-        return model(torch.cat((before, written[:, 1:]), dim=1)[:, -model.config.context :])[:, -1]
+        read = torch.cat((before, written[:, 1:]), dim=1)[:, -model.config.context :]
+        return model(read.to(device))[:, -1].cpu()
 
     was_training = model.training
     model.eval()

@@ -12,9 +12,6 @@ import torch
 from torch import Tensor
 
 HALF = torch.bfloat16
-LONGEST = 1024
-"""Keys up to which all shares of attention are kept. Torch's own keeps none and takes 1.2 times as long at 1,024, 1.1
-at 2,048 and less from 4,096 on (forward and backward, 4 heads of 64, 2026-11); shares grow with the square."""
 
 
 def suits(x: Tensor) -> bool:
